@@ -25,4 +25,6 @@ pub mod workspace;
 
 pub use aggregate::{Context, Decide};
 pub use metadata::Metadata;
+/// The names of an event enum's variants, as stored.
+pub use strum::VariantNames;
 pub use time::Timestamp;

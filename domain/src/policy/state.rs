@@ -34,7 +34,7 @@ impl Policy {
         self.allows(Subject::Provider, model.provider()) && self.allows(Subject::Model, &model.to_string())
     }
 
-    pub(super) fn fold(&mut self, event: &PolicyEvent) {
+    pub(crate) fn fold(&mut self, event: &PolicyEvent) {
         match event {
             PolicyEvent::SystemPromptSet { text } => self.system_prompt = Some(text.clone()),
             PolicyEvent::DefaultModelSet { model } => self.default_model.clone_from(model),
