@@ -78,9 +78,17 @@ pub struct ToolResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Message {
-    User { id: MessageId, content: Vec<PromptPart> },
+    User {
+        id: MessageId,
+        content: Vec<PromptPart>,
+    },
     /// What a model said, with the results of its tool calls in the order of the calls (`None` while one is open).
-    Assistant { model_call_id: ModelCallId, model: ModelName, parts: Vec<AssistantPart>, results: Vec<Option<ToolResult>> },
+    Assistant {
+        model_call_id: ModelCallId,
+        model: ModelName,
+        parts: Vec<AssistantPart>,
+        results: Vec<Option<ToolResult>>,
+    },
 }
 
 impl Message {

@@ -45,12 +45,7 @@ impl Chat {
         if self.has_for_step() {
             return Action::DeliverForStep;
         }
-        Action::CallModel {
-            turn_id: turn.id,
-            step: turn.steps + 1,
-            attempt: turn.attempts + 1,
-            not_before: turn.retry_at,
-        }
+        Action::CallModel { turn_id: turn.id, step: turn.steps + 1, attempt: turn.attempts + 1, not_before: turn.retry_at }
     }
 
     pub(super) fn has_for_step(&self) -> bool {
@@ -62,11 +57,9 @@ impl Chat {
 #[must_use]
 pub(super) fn ends_turn(stop: StopReason) -> bool {
     match stop {
-        StopReason::EndOfTurn
-        | StopReason::ToolUse
-        | StopReason::MaxTokens
-        | StopReason::Refusal
-        | StopReason::Interrupted => true,
+        StopReason::EndOfTurn | StopReason::ToolUse | StopReason::MaxTokens | StopReason::Refusal | StopReason::Interrupted => {
+            true
+        }
         StopReason::Pause => false,
     }
 }

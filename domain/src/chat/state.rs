@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What a chat is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::IntoStaticStr, strum::EnumString)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::IntoStaticStr, strum::EnumString,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
@@ -236,9 +238,9 @@ impl Chat {
         if let Some(turn) = &mut self.turn {
             turn.tool_calls.retain(|open| open.call.id != id);
         }
-        if let Some(Message::Assistant { parts, results, .. }) = self.messages.iter_mut().rev().find(|message| {
-            message.tool_calls().any(|(call, _)| call.id == id)
-        }) {
+        if let Some(Message::Assistant { parts, results, .. }) =
+            self.messages.iter_mut().rev().find(|message| message.tool_calls().any(|(call, _)| call.id == id))
+        {
             let calls = parts.iter().filter_map(|part| match part {
                 AssistantPart::ToolCall(call) => Some(call.id),
                 _ => None,

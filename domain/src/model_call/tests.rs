@@ -66,12 +66,7 @@ fn a_call_is_abandoned_once() {
 fn the_assembly_joins_what_belongs_together() {
     let id = ModelCallId(Uuid::from_u128(7));
     let mut assembly = Assembly::default();
-    let call = |index, block, text: &str, call| ModelCallEvent::ToolInputStreamed {
-        index,
-        block,
-        text: text.to_owned(),
-        call,
-    };
+    let call = |index, block, text: &str, call| ModelCallEvent::ToolInputStreamed { index, block, text: text.to_owned(), call };
     let begin = |name: &str| Some(StreamedCall { provider_id: format!("p_{name}"), name: name.to_owned() });
     let think = |index, text: &str, signature: Option<&str>| ModelCallEvent::ReasoningStreamed {
         index,
@@ -115,10 +110,7 @@ fn the_assembly_joins_what_belongs_together() {
 #[test]
 fn stored_names_are_frozen() {
     let names = [requested(), said(0, 0, ""), finished(), ModelCallEvent::Interrupted].map(|event| event.event_type());
-    assert_eq!(
-        names,
-        ["model_call.requested", "model_call.text_streamed", "model_call.finished", "model_call.interrupted"]
-    );
+    assert_eq!(names, ["model_call.requested", "model_call.text_streamed", "model_call.finished", "model_call.interrupted"]);
     let stored = serde_json::to_string(&said(3, 1, "ä")).unwrap();
     assert_eq!(stored, r#"{"type":"text_streamed","index":3,"block":1,"text":"ä"}"#);
 }

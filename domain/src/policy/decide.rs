@@ -50,9 +50,7 @@ impl Decide for Policy {
                 }
                 (self.system_prompt.as_ref() != Some(&text), PolicyEvent::SystemPromptSet { text })
             }
-            PolicyCommand::SetDefaultModel { model } => {
-                (self.default_model != model, PolicyEvent::DefaultModelSet { model })
-            }
+            PolicyCommand::SetDefaultModel { model } => (self.default_model != model, PolicyEvent::DefaultModelSet { model }),
             PolicyCommand::SetStepLimit { steps } => {
                 if !(1..=MAX_STEP_LIMIT).contains(&steps) {
                     return Err(PolicyRefusal::StepLimitInvalid);

@@ -16,8 +16,14 @@ pub enum Provisioner {
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", prefix = "template.")]
 pub enum TemplateEvent {
-    Created { name: String, description: String, provisioner: Provisioner },
-    Described { description: String },
+    Created {
+        name: String,
+        description: String,
+        provisioner: Provisioner,
+    },
+    Described {
+        description: String,
+    },
     /// No new workspace is made from it; those that exist go on.
     Archived,
     Unarchived,

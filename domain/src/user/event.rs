@@ -4,7 +4,9 @@ use crate::{ids::TokenId, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What a person may do. Each role is a fixed set of rights; what belongs to whom is decided besides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::IntoStaticStr, strum::EnumString)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::IntoStaticStr, strum::EnumString,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {

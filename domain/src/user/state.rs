@@ -27,12 +27,9 @@ impl User {
                 self.role = Some(*role);
             }
             UserEvent::RoleChanged { role } => self.role = Some(*role),
-            UserEvent::TokenIssued { token_id, name, sha256, expires_at } => self.tokens.push(Token {
-                id: *token_id,
-                name: name.clone(),
-                sha256: sha256.clone(),
-                expires_at: *expires_at,
-            }),
+            UserEvent::TokenIssued { token_id, name, sha256, expires_at } => {
+                self.tokens.push(Token { id: *token_id, name: name.clone(), sha256: sha256.clone(), expires_at: *expires_at })
+            }
             UserEvent::TokenRevoked { token_id } => self.tokens.retain(|token| token.id != *token_id),
         }
     }

@@ -13,13 +13,34 @@ pub enum WorkspaceCommand {
         chat_id: Option<ChatId>,
         parameters: BTreeMap<String, String>,
     },
-    StartBuild { build_id: BuildId, transition: Transition },
-    Log { build_id: BuildId, line: String },
-    FailBuild { build_id: BuildId, message: String },
+    StartBuild {
+        build_id: BuildId,
+        transition: Transition,
+    },
+    Log {
+        build_id: BuildId,
+        line: String,
+    },
+    FailBuild {
+        build_id: BuildId,
+        message: String,
+    },
     /// The build reached its end.
-    FinishBuild { build_id: BuildId, directory: String },
-    IssueEnrolment { token_sha256: String },
-    Enrol { token_sha256: String, public_key: String },
-    Connect { path: ConnectionPath },
-    Disconnect { reason: String },
+    FinishBuild {
+        build_id: BuildId,
+        directory: String,
+    },
+    IssueEnrolment {
+        token_sha256: String,
+    },
+    Enrol {
+        token_sha256: String,
+        public_key: String,
+    },
+    Connect {
+        path: ConnectionPath,
+    },
+    Disconnect {
+        reason: String,
+    },
 }

@@ -73,13 +73,11 @@ impl Decide for Workspace {
                 self.under_way(build_id)?;
                 Ok(vec![WorkspaceEvent::BuildFailed { build_id, message }])
             }
-            WorkspaceCommand::FinishBuild { build_id, directory } => {
-                Ok(vec![match self.under_way(build_id)? {
-                    Transition::Start => WorkspaceEvent::Started { build_id, directory },
-                    Transition::Stop => WorkspaceEvent::Stopped { build_id },
-                    Transition::Delete => WorkspaceEvent::Deleted { build_id },
-                }])
-            }
+            WorkspaceCommand::FinishBuild { build_id, directory } => Ok(vec![match self.under_way(build_id)? {
+                Transition::Start => WorkspaceEvent::Started { build_id, directory },
+                Transition::Stop => WorkspaceEvent::Stopped { build_id },
+                Transition::Delete => WorkspaceEvent::Deleted { build_id },
+            }]),
             WorkspaceCommand::IssueEnrolment { token_sha256 } => {
                 self.not_deleted()?;
                 Ok(vec![WorkspaceEvent::EnrolmentIssued { token_sha256 }])
@@ -128,6 +126,9 @@ impl Workspace {
 
     fn enrol(&self, token_sha256: &str, public_key: String) -> Result<Vec<WorkspaceEvent>, WorkspaceRefusal> {
         self.not_deleted()?;
+        if self.enrolled_by.as_deref() == Some(token_sha256) && self.public_key.as_ref() == Some(&public_key) {
+            return Ok(vec![]);
+        }
         if self.enrolment.as_deref() != Some(token_sha256) {
             return Err(WorkspaceRefusal::EnrolmentRefused);
         }

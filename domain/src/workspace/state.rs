@@ -4,7 +4,9 @@ use super::event::{ConnectionPath, Transition, WorkspaceEvent};
 use crate::ids::{BuildId, ChatId, TemplateId, UserId};
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::IntoStaticStr, strum::EnumString)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::IntoStaticStr, strum::EnumString,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum WorkspaceStatus {
@@ -37,6 +39,8 @@ pub struct Workspace {
     pub build: Option<Build>,
     /// SHA-256 of the enrolment token that has not been used yet.
     pub enrolment: Option<String>,
+    /// SHA-256 of the token that enrolled `public_key`, so that a daemon that missed the answer may ask again.
+    pub enrolled_by: Option<String>,
     pub public_key: Option<String>,
     pub directory: Option<String>,
     pub connected: Option<ConnectionPath>,
@@ -69,7 +73,7 @@ impl Workspace {
             }
             WorkspaceEvent::EnrolmentIssued { token_sha256 } => self.enrolment = Some(token_sha256.clone()),
             WorkspaceEvent::DaemonEnrolled { public_key } => {
-                self.enrolment = None;
+                self.enrolled_by = self.enrolment.take();
                 self.public_key = Some(public_key.clone());
             }
             WorkspaceEvent::Started { directory, .. } => {

@@ -60,8 +60,7 @@ impl Chat {
         let (turn, open) = self.open_call(worker, model_call_id)?;
         let model = open.model.clone();
         let calls: Vec<ToolCall> = parts.iter().filter_map(tool_call).cloned().collect();
-        let mut events =
-            vec![ChatEvent::ModelCallCompleted { model_call_id, model, parts, usage, stop_reason }];
+        let mut events = vec![ChatEvent::ModelCallCompleted { model_call_id, model, parts, usage, stop_reason }];
         let cut = (stop_reason == StopReason::MaxTokens).then(|| calls.last().map(|call| call.id)).flatten();
         let last = calls.is_empty();
         for call in calls {

@@ -28,13 +28,8 @@ impl Chat {
         if self.queue.len() >= MAX_QUEUE {
             return Err(ChatRefusal::QueueFull { max: MAX_QUEUE });
         }
-        let queued = QueuedPrompt {
-            id: prompt.queued_id(),
-            by: prompt.by,
-            content: prompt.content,
-            delivery,
-            model: prompt.model,
-        };
+        let queued =
+            QueuedPrompt { id: prompt.queued_id(), by: prompt.by, content: prompt.content, delivery, model: prompt.model };
         let mut events = vec![ChatEvent::PromptQueued {
             queued_id: queued.id,
             by: queued.by,

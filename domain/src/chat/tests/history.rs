@@ -21,7 +21,10 @@ enum Step {
     /// Another worker takes over.
     Crash,
     /// The worker does what is next; the numbers choose how it turns out.
-    Work { calls: u8, outcome: u8 },
+    Work {
+        calls: u8,
+        outcome: u8,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {

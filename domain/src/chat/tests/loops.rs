@@ -22,11 +22,8 @@ fn a_turn_runs_its_tools_and_ends_with_an_answer_without_any() {
     // They end in another order than they were called in; the history keeps the order of the calls.
     for n in [31, 30] {
         bench.does(ChatCommand::DispatchToolCall { worker: worker(), tool_call_id: ToolCallId(id(n)) });
-        let done = ChatCommand::CompleteToolCall {
-            worker: worker(),
-            tool_call_id: ToolCallId(id(n)),
-            result: result(&n.to_string()),
-        };
+        let done =
+            ChatCommand::CompleteToolCall { worker: worker(), tool_call_id: ToolCallId(id(n)), result: result(&n.to_string()) };
         bench.does(done);
     }
     let Some(Message::Assistant { results, .. }) = bench.chat.messages.last() else { panic!("an answer is last") };
@@ -82,11 +79,7 @@ fn an_interrupt_keeps_what_was_said_and_closes_open_tool_calls() {
     bench.does(ChatCommand::Interrupt { by: me() });
     assert_eq!(bench.names(ChatCommand::Interrupt { by: me() }), [""; 0], "once is enough");
     assert_eq!(bench.chat.next_action(worker()), Action::FinishInterrupt);
-    let partial = Partial {
-        model_call_id: ModelCallId(id(20)),
-        parts: vec![text("half"), call(30)],
-        usage: Usage::default(),
-    };
+    let partial = Partial { model_call_id: ModelCallId(id(20)), parts: vec![text("half"), call(30)], usage: Usage::default() };
     let names = bench.names(ChatCommand::FinishInterrupt { worker: worker(), partial: Some(partial) });
     assert_eq!(names, ["model_call_completed", "turn_interrupted"]);
     let Some(Message::Assistant { parts, .. }) = bench.chat.messages.last() else { panic!("an answer is last") };
@@ -139,12 +132,7 @@ fn retry_after_is_honoured_when_it_is_longer() {
     bench.start_call(20);
     let failure = Failure { retry_after_ms: Some(90_000), ..Failure::new(FailureClass::RateLimit, "slow down") };
     let now = bench.ticks + 1;
-    bench.does(ChatCommand::FailModelCall {
-        worker: worker(),
-        model_call_id: ModelCallId(id(20)),
-        failure,
-        partial: vec![],
-    });
+    bench.does(ChatCommand::FailModelCall { worker: worker(), model_call_id: ModelCallId(id(20)), failure, partial: vec![] });
     let Action::CallModel { not_before: Some(at), .. } = bench.chat.next_action(worker()) else { panic!("a retry is due") };
     let waited = at.since(Timestamp(i64::try_from(now).unwrap()));
     assert!((90.0..=99.1).contains(&waited.as_secs_f64()), "{waited:?}");
@@ -173,13 +161,7 @@ fn a_paused_turn_goes_on() {
 #[test]
 fn decisions_hold_under_the_framework_of_cqrs_es() {
     let context = Context { now: Timestamp(5), id: id(9) };
-    let created = ChatEvent::Created {
-        owner: me(),
-        title: None,
-        model: None,
-        workspace_id: None,
-        labels: BTreeMap::new(),
-    };
+    let created = ChatEvent::Created { owner: me(), title: None, model: None, workspace_id: None, labels: BTreeMap::new() };
     TestFramework::<Chat>::with(context)
         .given(vec![created.clone()])
         .when(ChatCommand::SetTitle { title: "  A title ".to_owned() })

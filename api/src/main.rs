@@ -1,0 +1,5 @@
+//! The binary `docket`.
+
+fn main() -> std::process::ExitCode {
+    docket_api::cli::main()
+}

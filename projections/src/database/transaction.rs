@@ -1,0 +1,89 @@
+//! A transaction on either database.
+
+use super::{Row, Value};
+use futures_util::TryStreamExt;
+use sqlx::{
+    Postgres, Sqlite,
+    postgres::PgArguments,
+    query::Query,
+    sqlite::SqliteArguments,
+};
+
+/// A transaction; rolled back when it is dropped without [`Transaction::commit`].
+#[derive(Debug)]
+pub enum Transaction {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Transaction {
+    /// Runs a statement; the number of rows that it touched.
+    pub async fn execute(&mut self, sql: &str, values: Vec<Value>) -> sqlx::Result<u64> {
+        match self {
+            Self::Sqlite(tx) => Ok(sqlite(sql, values).execute(&mut **tx).await?.rows_affected()),
+            Self::Postgres(tx) => Ok(postgres(sql, values).execute(&mut **tx).await?.rows_affected()),
+        }
+    }
+
+    pub async fn fetch(&mut self, sql: &str, values: Vec<Value>) -> sqlx::Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(tx) => sqlite(sql, values).fetch(&mut **tx).map_ok(Row::Sqlite).try_collect().await,
+            Self::Postgres(tx) => postgres(sql, values).fetch(&mut **tx).map_ok(Row::Postgres).try_collect().await,
+        }
+    }
+
+    /// The first row, if there is one.
+    pub async fn first(&mut self, sql: &str, values: Vec<Value>) -> sqlx::Result<Option<Row>> {
+        match self {
+            Self::Sqlite(tx) => Ok(sqlite(sql, values).fetch_optional(&mut **tx).await?.map(Row::Sqlite)),
+            Self::Postgres(tx) => Ok(postgres(sql, values).fetch_optional(&mut **tx).await?.map(Row::Postgres)),
+        }
+    }
+
+    /// Hands every row to `each` without holding them all.
+    pub async fn for_each(&mut self, sql: &str, mut each: impl FnMut(Row) -> sqlx::Result<()> + Send) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(tx) => {
+                let mut rows = sqlite(sql, vec![]).fetch(&mut **tx);
+                while let Some(row) = rows.try_next().await? {
+                    each(Row::Sqlite(row))?;
+                }
+            }
+            Self::Postgres(tx) => {
+                let mut rows = postgres(sql, vec![]).fetch(&mut **tx);
+                while let Some(row) = rows.try_next().await? {
+                    each(Row::Postgres(row))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+
+    pub async fn rollback(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        }
+    }
+}
+
+fn sqlite(sql: &str, values: Vec<Value>) -> Query<'_, Sqlite, SqliteArguments<'_>> {
+    values.into_iter().fold(sqlx::query(sql), |query, value| match value {
+        Value::Int(int) => query.bind(int),
+        Value::Text(text) => query.bind(text),
+    })
+}
+
+fn postgres(sql: &str, values: Vec<Value>) -> Query<'_, Postgres, PgArguments> {
+    values.into_iter().fold(sqlx::query(sql), |query, value| match value {
+        Value::Int(int) => query.bind(int),
+        Value::Text(text) => query.bind(text),
+    })
+}

@@ -1,0 +1,82 @@
+//! The error objects of all providers, read without assuming which one speaks.
+
+use super::classify::{self, Evidence};
+use docket_domain::failure::Failure;
+use serde_json::Value;
+
+/// How much of a body that is no known error object is shown, in characters.
+const EXCERPT: usize = 300;
+
+/// What an error body says. Known forms: `{"error":{type,code,message,…}}` (OpenAI, Anthropic, and nearly all others),
+/// `{"error":"text"}` (ollama), `{"object":"error","message",…}` (vLLM), `{"message"}` (Bedrock, gateways).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ErrorBody {
+    /// `code`, `type` and `details.error_code`, as far as they are there.
+    codes: Vec<String>,
+    message: String,
+    /// A status that stands in the body: the only one there is when the error comes inside a stream.
+    status: Option<u16>,
+}
+
+impl ErrorBody {
+    /// Reads an error out of a JSON document; `None` if it holds none.
+    pub(crate) fn find(document: &Value) -> Option<Self> {
+        let error = match document.get("error") {
+            Some(Value::Null) | None => {
+                let bare = document.get("object").and_then(Value::as_str) == Some("error");
+                return bare.then(|| Self::read(document));
+            }
+            Some(error) => error,
+        };
+        Some(Self::read(error))
+    }
+
+    /// Reads the body of an error response, whatever it is.
+    pub(crate) fn from_bytes(body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        match serde_json::from_str::<Value>(&text) {
+            Ok(document) => Self::find(&document).unwrap_or_else(|| Self::read(&document)),
+            Err(_) => Self { message: excerpt(&text), ..Self::default() },
+        }
+    }
+
+    /// An error object itself, where it is known that it is one.
+    pub(crate) fn read(error: &Value) -> Self {
+        if let Value::String(message) = error {
+            return Self { message: message.clone(), ..Self::default() };
+        }
+        let at = |path: &str| error.pointer(path);
+        let codes = ["/details/error_code", "/code", "/type"].iter().filter_map(|path| at(path)?.as_str().map(str::to_owned));
+        let codes: Vec<String> = codes.collect();
+        let number = |path: &str| at(path).and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
+        let status = ["/status_code", "/code", "/status"].iter().find_map(|path| number(path));
+        let mut message = at("/message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        // OpenRouter says "Provider returned error" and puts what that provider said beside it.
+        if let Some(raw) = at("/metadata/raw").and_then(Value::as_str) {
+            message = format!("{message}: {raw}");
+        }
+        if message.is_empty() && codes.is_empty() {
+            message = excerpt(&error.to_string());
+        }
+        let status = status.and_then(|status| u16::try_from(status).ok()).filter(|status| (400..600).contains(status));
+        Self { codes, message, status }
+    }
+
+    /// The failure that this error means. `status` is that of the response, `None` for an error inside a stream.
+    pub(crate) fn failure(&self, status: Option<u16>) -> Failure {
+        let status = status.filter(|status| *status >= 400).or(self.status);
+        let class = classify::class(&Evidence { status, codes: &self.codes, message: &self.message });
+        let mut message = self.message.trim().to_owned();
+        if let Some(code) = self.codes.first() {
+            message = if message.is_empty() { code.clone() } else { format!("{message} ({code})") };
+        }
+        if message.is_empty() {
+            message = "no explanation was given".to_owned();
+        }
+        Failure { status, ..Failure::new(class, message) }
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    text.trim().chars().take(EXCERPT).collect()
+}

@@ -1,0 +1,5 @@
+//! Reading the past: what a model saw, rebuilt from the log.
+//!
+//! *Invariant:* nothing here can change what it reads.
+
+pub mod context;

@@ -1,0 +1,16 @@
+//! The log's contract, run on every database, and what is particular to one.
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod aggregates;
+mod append;
+mod commands;
+mod counter;
+mod faults;
+mod fixture;
+mod leaves;
+mod model;
+mod read;
+mod replicas;
+mod restart;
+mod stock;
+mod subscribe;

@@ -1,0 +1,13 @@
+//! The daemon and the hub together: in one process over memory where that shows everything, and as real processes over the
+//! real tunnel where it does not.
+
+mod confinement;
+mod edits;
+mod enrolment;
+mod files;
+mod idempotency;
+mod kills;
+mod neutral;
+mod processes;
+mod restart;
+mod support;
