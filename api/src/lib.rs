@@ -8,6 +8,7 @@
 
 pub mod authentication;
 pub mod authorization;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod extract;

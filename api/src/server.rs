@@ -44,8 +44,17 @@ impl Server {
     /// # Errors
     /// When something cannot be opened; the message says what.
     pub async fn start(config: &Config) -> Result<Self> {
-        // One provider of cryptography for the whole process; a second call is no error.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_cryptography();
+        let providers = Providers::from_env(|name| std::env::var(name).ok()).context("the model providers' configuration")?;
+        Self::start_with(config, providers).await
+    }
+
+    /// The same with these model providers, whatever the environment names.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(config: &Config, providers: Providers) -> Result<Self> {
+        install_cryptography();
         private_folder(&config.data_dir)?;
         let options = Options { durability: config.log_durability(), ..Options::default() };
         let log = Log::open(&config.database_url()?, options).await.context("the log cannot be opened")?;
@@ -65,7 +74,6 @@ impl Server {
             allow_unconfined: config.allow_unconfined,
         });
         let url = config.url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));
-        let providers = Providers::from_env(|name| std::env::var(name).ok()).context("the model providers' configuration")?;
         let control = Control::start(Parts {
             log,
             clock: Clock::System,
@@ -115,6 +123,11 @@ impl Server {
         self.state.control.log.close().await;
         served.context("the server failed")
     }
+}
+
+/// One provider of cryptography for the whole process; a second call is no error.
+fn install_cryptography() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Workspaces on this machine reach an unspecified address at the loopback.

@@ -165,9 +165,9 @@ impl Control {
                 return Err("the workspace was deleted; create_workspace makes a new one".to_owned());
             }
             WorkspaceStatus::Running => {
-                let alive = self.provisioner.is_running(id).await;
-                if alive && let Ok(daemon) = self.hub.daemon(id, self.settings.connect_timeout).await {
-                    return Ok(daemon);
+                // A daemon that is alive comes back by itself; one that is gone is started again.
+                if self.provisioner.is_running(id).await {
+                    return self.hub.daemon(id, self.settings.reattach_timeout).await.map_err(|error| error.to_string());
                 }
             }
             WorkspaceStatus::Created
@@ -177,6 +177,6 @@ impl Control {
             | WorkspaceStatus::Failed => {}
         }
         self.build(id, Transition::Start, metadata.clone()).await.map_err(|error| error.to_string())?;
-        self.hub.daemon(id, self.settings.connect_timeout).await.map_err(|error| error.to_string())
+        self.hub.daemon(id, self.settings.reattach_timeout).await.map_err(|error| error.to_string())
     }
 }

@@ -18,8 +18,11 @@ use docket_domain::{
 use docket_eventlog::{Aggregates, Blob, Executed, Log};
 use docket_providers::Providers;
 use docket_workspaces::{Hub, ProcessProvisioner};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long the end of work is waited for at shutdown.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The write side of Docket.
 #[derive(Clone, Debug)]
@@ -92,7 +95,9 @@ impl Control {
     pub async fn stop(&self) {
         self.shutdown.cancel();
         self.tasks.close();
-        self.tasks.wait().await;
+        if tokio::time::timeout(PATIENCE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some work did not end in time; it goes on at the next start");
+        }
         if let Err(error) = self.directory.save(&self.log).await {
             tracing::warn!(%error, "the directory's bookmark was not saved; the next start reads more of the log");
         }

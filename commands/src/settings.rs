@@ -8,9 +8,7 @@ pub struct Settings {
     pub url: String,
     /// How long a build of a workspace may take, until its daemon is connected.
     pub build_timeout: Duration,
-    /// How long a tool call waits for a workspace whose daemon is not connected, before the workspace is looked after.
-    pub connect_timeout: Duration,
-    /// How long a tool call that was sent waits for a daemon that was lost, before its outcome is called unknown.
+    /// How long a tool call waits for a daemon that is alive but not connected; the outcome of one that was sent is unknown after.
     pub reattach_timeout: Duration,
 }
 
@@ -20,7 +18,6 @@ impl Settings {
         Self {
             url,
             build_timeout: Duration::from_secs(600),
-            connect_timeout: Duration::from_secs(10),
             reattach_timeout: Duration::from_secs(60),
         }
     }

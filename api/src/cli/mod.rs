@@ -1,5 +1,6 @@
 //! The command line. Data goes to standard output, everything else to standard error.
 
+mod bench;
 mod client;
 mod config;
 mod events;
@@ -35,6 +36,8 @@ enum Command {
     Events(events::Events),
     /// Bring the database up to date, and end
     Migrate,
+    /// Measure this build on this machine, beside its ceilings and peers
+    Bench(bench::Bench),
     /// The configuration
     Config(config::Show),
     /// Print a shell's completion script
@@ -66,6 +69,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(token) => token.execute(&flags).await,
         Command::Events(events) => events.execute(&flags).await,
         Command::Migrate => migrate::migrate(&flags).await,
+        Command::Bench(bench) => bench.execute().await,
         Command::Config(show) => show.execute(&flags),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "docket", &mut std::io::stdout());

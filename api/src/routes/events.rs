@@ -10,10 +10,7 @@ use crate::{
     state::AppState,
 };
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
-use docket_domain::{
-    Metadata,
-    ids::{ChatId, UserId},
-};
+use docket_domain::ids::{ChatId, UserId};
 use docket_eventlog::{Filter, Recorded};
 use docket_projections::chat::{ChatQuery, ChatSnapshot, ChatSummary};
 use serde::{Deserialize, Serialize};
@@ -194,8 +191,7 @@ fn keeper(caller: Caller, watched: Vec<Uuid>) -> impl FnMut(&Recorded) -> bool +
         }
         // What is done in a chat is done on behalf of its owner, or of somebody whom the caller's role lets see anyway.
         *visible.entry(chat).or_insert_with(|| {
-            let by = serde_json::from_slice::<Metadata>(&event.metadata).map(|metadata| metadata.on_behalf_of);
-            by.is_ok_and(|owner| allowed(&caller, Action::See { owner }))
+            event.metadata().is_ok_and(|metadata| allowed(&caller, Action::See { owner: metadata.on_behalf_of }))
         })
     }
 }

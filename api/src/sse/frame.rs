@@ -74,7 +74,7 @@ mod tests {
             event_type: "chat.titled".into(),
             event_version: "1".into(),
             payload: bytes::Bytes::from_static(b"{\n\"title\":\"a\\nb\"}"),
-            metadata: bytes::Bytes::from_static(b"{\"actor\":{\"kind\":\"system\"},\"on_behalf_of\":\"secret\"}"),
+            metadata: bytes::Bytes::from_static(b"{\"actor\":\"system\",\"on_behalf_of\":\"secret\"}"),
             recorded_at: 5,
             leaf_hash: [0; 32],
         };
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(
             text,
             "id: 7\nevent: chat.titled\ndata: {\"position\":7,\"stream\":\"chat-x\",\"sequence\":1,\"type\":\"chat.titled\",\
-             \"recorded_at\":5,\"actor\":{\"kind\":\"system\"},\"data\":{ \"title\":\"a\\nb\"}}\n\n"
+             \"recorded_at\":5,\"actor\":\"system\",\"data\":{ \"title\":\"a\\nb\"}}\n\n"
         );
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use docket_eventlog::{Filter, ReadError, Recorded, Subscription};
 use futures_util::stream;
 use std::{convert::Infallible, time::Duration};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -38,6 +39,7 @@ struct Reader<K> {
     subscription: Subscription,
     until: Option<u64>,
     keep: K,
+    heartbeat: Instant,
     ending: CancellationToken,
     ended: bool,
 }
@@ -54,6 +56,7 @@ where
         subscription: state.control.log.subscribe(source.after, source.filter),
         until: source.until,
         keep: source.keep,
+        heartbeat: Instant::now() + HEARTBEAT,
         ending: state.ending.clone(),
         ended: false,
     };
@@ -72,6 +75,12 @@ where
 impl<K: FnMut(&Recorded) -> bool> Reader<K> {
     /// The next bytes. Called only when the client has taken the last ones.
     async fn next(&mut self) -> Option<Vec<u8>> {
+        let next = self.frames().await;
+        self.heartbeat = Instant::now() + HEARTBEAT;
+        next
+    }
+
+    async fn frames(&mut self) -> Option<Vec<u8>> {
         if let Some(opening) = self.opening.take() {
             return Some(opening);
         }
@@ -86,7 +95,7 @@ impl<K: FnMut(&Recorded) -> bool> Reader<K> {
                 biased;
                 () = self.ending.cancelled() => return Some(self.end("shutdown", "the server is shutting down")),
                 batch = self.subscription.next() => batch,
-                () = tokio::time::sleep(HEARTBEAT) => return Some(b": heartbeat\n\n".to_vec()),
+                () = tokio::time::sleep_until(self.heartbeat) => return Some(b": heartbeat\n\n".to_vec()),
             };
             match batch {
                 Ok(batch) => {

@@ -2,7 +2,10 @@
 
 use super::{Answer, Call};
 use docket_workspaces::{CallError, Daemon};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long to wait before a lost daemon is asked again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Runs one request at the daemon of the chat's workspace.
 ///
@@ -25,7 +28,10 @@ where
             Ok(daemon) => daemon,
             Err(message) => match lost {
                 None => return Err(Answer::error(format!("The workspace cannot be reached: {message}"))),
-                Some(since) if since.elapsed() < control.settings.reattach_timeout => continue,
+                Some(since) if since.elapsed() < control.settings.reattach_timeout => {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
                 Some(_) => return Err(unknown(&message)),
             },
         };
@@ -36,7 +42,7 @@ where
             Err(CallError::Disconnected { reason }) => {
                 tracing::info!(%workspace, tool_call = %call.id, reason, "the workspace was lost in the middle of a tool call");
                 lost.get_or_insert_with(Instant::now);
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                tokio::time::sleep(AGAIN).await;
             }
         }
     }

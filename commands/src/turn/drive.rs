@@ -14,8 +14,23 @@ use std::sync::Arc;
 /// After so many refusals in a row the task ends; the worker looks after the chat again a little later.
 const MAX_REFUSALS: u32 = 5;
 
+/// A task that ends by a fault is forgotten too, so that the worker looks after its chat again.
+struct Forget<'a> {
+    worker: &'a Worker,
+    chat: ChatId,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.worker.forget(self.chat);
+        }
+    }
+}
+
 impl Worker {
     pub(super) async fn drive(self: Arc<Self>, chat: ChatId, mut signal: Interrupted) {
+        let _forget = Forget { worker: &self, chat };
         let mut refusals = 0;
         loop {
             let seen = self.pokes(chat);

@@ -112,6 +112,10 @@ impl Worker {
         self.driven().get(&chat).map_or(0, |driven| driven.pokes)
     }
 
+    fn forget(&self, chat: ChatId) {
+        self.driven().remove(&chat);
+    }
+
     /// Ends the chat's task, unless there was a reason to look again since `seen`.
     fn rest(&self, chat: ChatId, seen: u64) -> bool {
         let mut driven = self.driven();

@@ -1,0 +1,119 @@
+//! The ceiling: rows of the same tables, inserted by one connection and one statement a transaction, and nothing else done.
+
+use super::{
+    load::{context, metadata, requested, tokens},
+    samples::Samples,
+};
+use anyhow::{Context as _, Result};
+use docket_domain::{
+    ids::ChatId,
+    model_call::{ModelCall, ModelCallCommand},
+};
+use docket_eventlog::{Aggregates, DatabaseUrl, Log, Options};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection, SqliteConnection,
+    postgres::PgConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteSynchronous},
+};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Where the rows of the one stream go on.
+const AFTER: i64 = 1;
+
+#[derive(Debug)]
+pub(super) struct Bulk {
+    pub(super) per_second: f64,
+    /// How long each transaction took.
+    pub(super) commits: Samples,
+}
+
+enum Connected {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// Inserts batches of so many rows into an empty database for as long as `time`.
+#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
+pub(super) async fn insert(url: &DatabaseUrl, rows: u64, time: Duration) -> Result<Bulk> {
+    let id = Uuid::now_v7();
+    make_tables(url, id).await?;
+    let mut connected = connect(url).await?;
+    let payloads: Result<Vec<String>, _> = tokens(0, rows).iter().map(serde_json::to_string).collect();
+    let batch = Batch { stream: id.to_string(), scope: id, payloads: payloads?, leaf: [7; 32] };
+    let (begin, mut commits, mut next) = (Instant::now(), Samples::default(), AFTER + 1);
+    while begin.elapsed() < time {
+        let one = Instant::now();
+        match &mut connected {
+            Connected::Sqlite(connection) => batch.into_sqlite(connection, next).await?,
+            Connected::Postgres(connection) => batch.into_postgres(connection, next).await?,
+        }
+        commits.add(one.elapsed());
+        next += batch.payloads.len() as i64;
+    }
+    let per_second = (next - AFTER - 1) as f64 / begin.elapsed().as_secs_f64();
+    match connected {
+        Connected::Sqlite(connection) => connection.close().await?,
+        Connected::Postgres(connection) => connection.close().await?,
+    }
+    Ok(Bulk { per_second, commits })
+}
+
+/// The log makes the tables, and with its first event the rows that all others refer to: each is number 1.
+async fn make_tables(url: &DatabaseUrl, id: Uuid) -> Result<()> {
+    let log = Log::open(url, Options::default()).await?;
+    let calls = Aggregates::<ModelCall>::new(log.clone());
+    let chat = ChatId(id);
+    let request = ModelCallCommand::Request(requested(chat)?);
+    let done = calls.execute(id, Some(id), metadata(log.worker(), chat), &context(), request, vec![]).await?;
+    anyhow::ensure!(done.position == AFTER.unsigned_abs(), "the database was not empty");
+    log.close().await;
+    Ok(())
+}
+
+/// As durable as the log is.
+async fn connect(url: &DatabaseUrl) -> Result<Connected> {
+    Ok(match url {
+        DatabaseUrl::Sqlite(path) => {
+            let options = SqliteConnectOptions::new().filename(path).synchronous(SqliteSynchronous::Full).foreign_keys(false);
+            Connected::Sqlite(options.connect().await?)
+        }
+        DatabaseUrl::Postgres(url) => {
+            let options: PgConnectOptions = url.parse().context("the scratch database's URL")?;
+            Connected::Postgres(options.connect().await?)
+        }
+    })
+}
+
+struct Batch {
+    stream: String,
+    scope: Uuid,
+    payloads: Vec<String>,
+    leaf: [u8; 32],
+}
+
+impl Batch {
+    async fn into_sqlite(&self, connection: &mut SqliteConnection, first: i64) -> Result<()> {
+        let rows = vec!["(?,1,?,1,1,?,1,?,?)"; self.payloads.len()].join(",");
+        let statement = format!(
+            "INSERT INTO events (position, stream, sequence, scope, event_type, payload, metadata, recorded_at, leaf_hash) VALUES {rows}"
+        );
+        let insert = (first..).zip(&self.payloads).fold(sqlx::query(&statement), |insert, (position, payload)| {
+            insert.bind(position).bind(position).bind(payload).bind(position).bind(&self.leaf[..])
+        });
+        insert.execute(connection).await?;
+        Ok(())
+    }
+
+    async fn into_postgres(&self, connection: &mut PgConnection, first: i64) -> Result<()> {
+        const INSERT: &str = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
+                metadata, position, scope, recorded_at, leaf_hash) \
+            SELECT 'model_call', $1, position, 'model_call.text_streamed', '1', payload::json, $2::json, position, $3, position, $4 \
+            FROM unnest($5::bigint[], $6::text[]) AS row (position, payload)";
+        let positions: Vec<i64> = (first..).take(self.payloads.len()).collect();
+        let metadata = serde_json::to_string(&docket_eventlog::metadata_map(&metadata(self.scope, ChatId(self.scope)))?)?;
+        let insert = sqlx::query(INSERT).bind(&self.stream).bind(metadata).bind(self.scope).bind(&self.leaf[..]);
+        insert.bind(positions).bind(&self.payloads).execute(connection).await?;
+        Ok(())
+    }
+}

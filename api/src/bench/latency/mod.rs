@@ -1,0 +1,142 @@
+//! From the provider's socket to the reader's: a token is sent, decoded, recorded, committed, and streamed to whoever watches
+//! the chat. All of it runs in this process, the provider and the readers too.
+
+mod plane;
+mod provider;
+mod reader;
+
+use super::{cpu, measured::Measured, report::Figure, run::Bench, samples::Samples, scratch::Backend};
+use anyhow::{Context, Result};
+use plane::Plane;
+use provider::{Pace, Provider};
+use reader::{Received, Source};
+use std::time::{Duration, Instant};
+use tokio::{task::JoinSet, time::timeout};
+
+/// Chats that stream at the same time.
+const CHATS: [usize; 3] = [1, 10, 100];
+/// Tokens a second of one chat, as a quick model sends them.
+const RATE: u32 = 50;
+/// Readers of the one chat in [`fan_out`].
+const READERS: usize = 100;
+/// How long after the last token was due everything has to be there.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()> {
+    let mut direct = Vec::new();
+    for chats in CHATS {
+        direct.push(without_us(bench, chats).await.context("the load generator alone")?);
+    }
+    for backend in bench.scratch.backends() {
+        for (chats, direct) in CHATS.into_iter().zip(&direct) {
+            let streamed = through_us(bench, backend, chats, 1).await.with_context(|| format!("{backend}, {chats} chats"))?;
+            let fdatasync = bench.disk().await?.samples.median();
+            let name = format!("{backend}, {chats} chats at {RATE} tokens/s");
+            let beside = "without Docket";
+            let p50 = Figure::new(format!("{name}, p50"), streamed.samples.median(), "ms");
+            measured.add(p50.beside(beside, direct.samples.median()).beside("fdatasync", fdatasync));
+            measured.add(Figure::new(format!("{name}, p99"), streamed.samples.p99(), "ms").beside(beside, direct.samples.p99()));
+            measured.add(Figure::new(format!("{name}, max"), streamed.samples.max(), "ms").beside(beside, direct.samples.max()));
+            measured.add(streamed.rate(&name).beside(beside, direct.rate("").value));
+            measured.add(streamed.delivered(&name));
+            measured.add(streamed.processor(&name).beside("the load generator alone", direct.processor("").value));
+        }
+    }
+    Ok(())
+}
+
+/// One chat that many watch.
+pub(super) async fn fan_out(bench: &Bench, measured: &mut Measured) -> Result<()> {
+    for backend in bench.scratch.backends() {
+        let streamed = through_us(bench, backend, 1, READERS).await.with_context(|| backend.to_string())?;
+        let name = format!("{backend}, 1 chat at {RATE} tokens/s, {READERS} readers");
+        measured.figure(&format!("{name}, p50"), streamed.samples.median(), "ms");
+        measured.figure(&format!("{name}, p99"), streamed.samples.p99(), "ms");
+        measured.add(streamed.delivered(&name));
+        measured.add(streamed.processor(&name));
+    }
+    Ok(())
+}
+
+/// What all readers of a run got.
+struct Streamed {
+    samples: Samples,
+    sent: u64,
+    received: u64,
+    /// From the signal to the last token.
+    elapsed: Duration,
+    processor: Duration,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of tokens")]
+impl Streamed {
+    fn rate(&self, name: &str) -> Figure {
+        Figure::new(format!("{name}, tokens received"), self.received as f64 / self.elapsed.as_secs_f64(), "a second")
+    }
+
+    fn delivered(&self, name: &str) -> Figure {
+        Figure::new(format!("{name}, tokens received"), self.received as f64, "tokens").beside("sent", self.sent as f64)
+    }
+
+    /// Of the whole process.
+    fn processor(&self, name: &str) -> Figure {
+        let million = self.received.max(1) as f64 / 1e6;
+        let value = self.processor.as_secs_f64() / million;
+        Figure::new(format!("{name}, CPU of server and load generator"), value, "s/million")
+    }
+}
+
+fn pace(bench: &Bench) -> Pace {
+    let tokens = u64::from(RATE) * bench.time.as_secs().max(1);
+    Pace { every: Duration::from_secs(1) / RATE, tokens }
+}
+
+/// The same tokens from the same provider to the same readers, with nothing between them.
+async fn without_us(bench: &Bench, chats: usize) -> Result<Streamed> {
+    let provider = Provider::start().await?;
+    let sources = (0..chats).map(|_| Source::provider(&provider.base_url())).collect();
+    stream(&provider, sources, pace(bench), 1).await
+}
+
+async fn through_us(bench: &Bench, backend: Backend, chats: usize, readers: usize) -> Result<Streamed> {
+    let provider = Provider::start().await?;
+    let database = bench.scratch.database(backend).await?;
+    let plane = Plane::start(&database, &provider.base_url()).await?;
+    let mut sources = Vec::new();
+    for _ in 0..chats {
+        let chat = plane.chat().await?;
+        sources.extend((0..readers).map(|_| plane.events(&chat)));
+    }
+    let streamed = stream(&provider, sources, pace(bench), readers as u64).await;
+    plane.stop().await?;
+    bench.scratch.remove(database).await?;
+    streamed
+}
+
+/// Connects the readers, lets the tokens flow, and waits for the last.
+async fn stream(provider: &Provider, sources: Vec<Source>, pace: Pace, readers: u64) -> Result<Streamed> {
+    let clock = provider.clock();
+    let connected = sources.len() as u64;
+    let mut opening: JoinSet<_> = sources.into_iter().map(Source::open).collect();
+    let mut opened = Vec::new();
+    while let Some(source) = opening.join_next().await {
+        opened.push(source??);
+    }
+    provider.wait_for(connected / readers).await?;
+    let (processor, begin) = (cpu::used(), Instant::now());
+    provider.send(pace);
+    let mut reading: JoinSet<_> = opened.into_iter().map(|source| source.read(clock)).collect();
+    let (mut samples, mut received) = (Samples::default(), 0);
+    let longest = pace.every * u32::try_from(pace.tokens).unwrap_or(u32::MAX) + PATIENCE;
+    let all = async {
+        while let Some(read) = reading.join_next().await {
+            let Received { samples: more, tokens } = read??;
+            samples.extend([more]);
+            received += tokens;
+        }
+        anyhow::Ok(())
+    };
+    timeout(longest, all).await.context("tokens are missing")??;
+    let (elapsed, processor) = (begin.elapsed(), cpu::used().saturating_sub(processor));
+    Ok(Streamed { samples, sent: provider.sent() * readers, received, elapsed, processor })
+}

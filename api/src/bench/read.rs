@@ -1,0 +1,118 @@
+//! Catching up with the log: how fast a reader that begins at position 0 gets everything.
+
+use super::{
+    load::{metadata, tokens},
+    measured::Measured,
+    report::Figure,
+    run::Bench,
+    scratch::Backend,
+};
+use anyhow::{Context, Result};
+use docket_domain::ids::ChatId;
+use docket_eventlog::{Append, DatabaseUrl, Expected, Filter, Log, NewEvent, Options, StreamId};
+use sqlx::{ConnectOptions, Connection, Row, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use std::time::Instant;
+use uuid::Uuid;
+
+const EVENTS: u64 = 200_000;
+/// Chats that the events belong to, in turn.
+const CHATS: u64 = 20;
+const APPEND: u64 = 1000;
+const PAGE: usize = 1000;
+
+pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()> {
+    for backend in bench.scratch.backends() {
+        on(bench, backend, measured).await.with_context(|| backend.to_string())?;
+    }
+    Ok(())
+}
+
+async fn on(bench: &Bench, backend: Backend, measured: &mut Measured) -> Result<()> {
+    let database = bench.scratch.database(backend).await?;
+    let scope = fill(&database.url).await?;
+    let bare = bare(&database.url).await?;
+    // Opened anew, so that nothing is in memory.
+    let log = Log::open(&database.url, Options::default()).await?;
+    let whole = catch_up(&log, &Filter::all(), EVENTS).await?;
+    let chat = catch_up(&log, &Filter::scope(scope), EVENTS / CHATS).await?;
+    log.close().await;
+    bench.scratch.remove(database).await?;
+    let name = format!("{backend}, whole log of {EVENTS} in pages of {PAGE}");
+    measured.add(Figure::new(name, whole, "events/s").beside("bare SELECT", bare));
+    measured.figure(&format!("{backend}, one chat of {CHATS}"), chat, "events/s");
+    Ok(())
+}
+
+/// Gives the scope of one of the chats.
+async fn fill(url: &DatabaseUrl) -> Result<Uuid> {
+    let log = Log::open(url, Options::default()).await?;
+    let chats: Vec<Uuid> = (0..CHATS).map(|_| Uuid::now_v7()).collect();
+    for (number, chat) in (0..EVENTS / APPEND).zip(chats.iter().cycle()) {
+        let encode = |event| {
+            let (event_type, event_version) = ("model_call.text_streamed".into(), "1".into());
+            Ok(NewEvent { event_type, event_version, payload: serde_json::to_vec(&event)?.into() })
+        };
+        let events: Result<_> = tokens(number * APPEND, APPEND).into_iter().map(encode).collect();
+        let append = Append {
+            stream: StreamId::new("model_call", chat.to_string()),
+            scope: Some(*chat),
+            expected: Expected::Any,
+            events: events?,
+            blobs: vec![],
+            metadata: metadata(log.worker(), ChatId(*chat)),
+        };
+        log.append(append).await?;
+    }
+    log.close().await;
+    chats.first().copied().context("no chats")
+}
+
+/// Events a second.
+#[expect(clippy::cast_precision_loss, reason = "a count of events")]
+async fn catch_up(log: &Log, filter: &Filter, expected: u64) -> Result<f64> {
+    let (begin, mut count, mut after) = (Instant::now(), 0, 0);
+    loop {
+        let page = log.read_all(after, filter, PAGE).await?;
+        count += page.events.len() as u64;
+        if page.through == after {
+            break;
+        }
+        after = page.through;
+    }
+    anyhow::ensure!(count == expected, "{count} of {expected} events were read");
+    Ok(count as f64 / begin.elapsed().as_secs_f64())
+}
+
+/// Rows a second where the same payloads and hashes are just selected, in the same pages.
+#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
+async fn bare(url: &DatabaseUrl) -> Result<f64> {
+    let (begin, mut count, mut after) = (Instant::now(), 0_u64, 0_i64);
+    macro_rules! pages {
+        ($connection:expr, $statement:expr) => {{
+            let mut connection = $connection;
+            loop {
+                let rows = sqlx::query($statement).bind(after).bind(PAGE as i64).fetch_all(&mut connection).await?;
+                for row in &rows {
+                    after = row.try_get(0)?;
+                    let (payload, leaf): (&str, &[u8]) = (row.try_get(1)?, row.try_get(2)?);
+                    count += u64::from(!payload.is_empty() && !leaf.is_empty());
+                }
+                if rows.is_empty() {
+                    break;
+                }
+            }
+            connection.close().await?;
+        }};
+    }
+    match url {
+        DatabaseUrl::Sqlite(path) => pages!(
+            SqliteConnectOptions::new().filename(path).connect().await?,
+            "SELECT position, payload, leaf_hash FROM events WHERE position > ? ORDER BY position LIMIT ?"
+        ),
+        DatabaseUrl::Postgres(url) => pages!(
+            url.parse::<PgConnectOptions>()?.connect().await?,
+            "SELECT position, payload::text, leaf_hash FROM events WHERE position > $1 ORDER BY position LIMIT $2"
+        ),
+    }
+    Ok(count as f64 / begin.elapsed().as_secs_f64())
+}
