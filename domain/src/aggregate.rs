@@ -16,7 +16,10 @@ pub struct Context {
 pub trait Decide: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The aggregate's type, as stored.
     const KIND: &'static str;
-    type Command: Send + Sync;
+    /// The shape and the meaning of the state. Raised whenever the fold or the fields change, so that no snapshot of an older fold
+    /// is taken for a new one.
+    const STATE_VERSION: u32;
+    type Command: Clone + Send + Sync;
     type Event: cqrs_es::DomainEvent;
     /// Why a command is refused: a mistake of the caller's, with a stable code.
     type Refusal: std::error::Error + Refusal + Send + Sync + 'static;

@@ -32,6 +32,7 @@ impl Refusal for ModelCallRefusal {
 
 impl Decide for ModelCall {
     const KIND: &'static str = "model_call";
+    const STATE_VERSION: u32 = 1;
     type Command = ModelCallCommand;
     type Event = ModelCallEvent;
     type Refusal = ModelCallRefusal;

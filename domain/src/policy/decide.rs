@@ -38,6 +38,7 @@ impl Refusal for PolicyRefusal {
 
 impl Decide for Policy {
     const KIND: &'static str = "policy";
+    const STATE_VERSION: u32 = 1;
     type Command = PolicyCommand;
     type Event = PolicyEvent;
     type Refusal = PolicyRefusal;

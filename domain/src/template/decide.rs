@@ -36,6 +36,7 @@ impl Refusal for TemplateRefusal {
 
 impl Decide for Template {
     const KIND: &'static str = "template";
+    const STATE_VERSION: u32 = 1;
     type Command = TemplateCommand;
     type Event = TemplateEvent;
     type Refusal = TemplateRefusal;

@@ -40,6 +40,7 @@ impl Refusal for UserRefusal {
 
 impl Decide for User {
     const KIND: &'static str = "user";
+    const STATE_VERSION: u32 = 1;
     type Command = UserCommand;
     type Event = UserEvent;
     type Refusal = UserRefusal;

@@ -50,6 +50,7 @@ impl Refusal for WorkspaceRefusal {
 
 impl Decide for Workspace {
     const KIND: &'static str = "workspace";
+    const STATE_VERSION: u32 = 1;
     type Command = WorkspaceCommand;
     type Event = WorkspaceEvent;
     type Refusal = WorkspaceRefusal;

@@ -60,6 +60,7 @@ impl Refusal for Full {
 
 impl Decide for Counter {
     const KIND: &'static str = "counter";
+    const STATE_VERSION: u32 = 1;
     type Command = Command;
     type Event = Event;
     type Refusal = Full;

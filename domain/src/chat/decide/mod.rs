@@ -22,6 +22,7 @@ type Decision = Result<Vec<ChatEvent>, ChatRefusal>;
 
 impl Decide for Chat {
     const KIND: &'static str = "chat";
+    const STATE_VERSION: u32 = 1;
     type Command = ChatCommand;
     type Event = ChatEvent;
     type Refusal = ChatRefusal;
