@@ -18,11 +18,7 @@ pub trait Projection: Default + Send + 'static {
     fn filter() -> Filter;
 
     /// Applies events in order. What it keeps in memory has to be written before it returns.
-    fn apply(
-        &mut self,
-        tx: &mut Transaction,
-        events: &[Arc<Recorded>],
-    ) -> impl Future<Output = Result<(), ApplyError>> + Send;
+    fn apply(&mut self, tx: &mut Transaction, events: &[Arc<Recorded>]) -> impl Future<Output = Result<(), ApplyError>> + Send;
 
     /// Forgets what it keeps in memory, because a transaction was taken back.
     fn reset(&mut self) {}

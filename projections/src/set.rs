@@ -41,7 +41,13 @@ impl Set {
     /// All of Docket's.
     #[must_use]
     pub fn standard() -> Self {
-        Self::default().with::<Chats>().with::<AuditLog>().with::<Usage>().with::<Workspaces>().with::<Templates>().with::<Users>()
+        Self::default()
+            .with::<Chats>()
+            .with::<AuditLog>()
+            .with::<Usage>()
+            .with::<Workspaces>()
+            .with::<Templates>()
+            .with::<Users>()
     }
 
     #[must_use]

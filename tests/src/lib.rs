@@ -1,1 +1,9 @@
+//! What tests need: a real Postgres, the real programs, and a model provider that says what a test wants.
+
+pub mod client;
+pub mod model_server;
 pub mod postgres;
+pub mod processes;
+pub mod programs;
+pub mod server;
+pub mod sse;

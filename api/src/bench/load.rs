@@ -10,7 +10,10 @@ use docket_domain::{
 };
 use docket_eventlog::{Aggregates, Log};
 use std::time::{Duration, Instant};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use uuid::Uuid;
 
 /// So many chats, each of which sends the next request when the last is durable.
@@ -64,14 +67,14 @@ pub(super) fn metadata(worker: Uuid, chat: ChatId) -> Metadata {
 /// Drives the log as the recorder of the agent loop does: through the aggregate of the model call, in the chat's scope.
 pub(super) async fn drive(log: &Log, load: Load) -> Result<Done> {
     let calls = Aggregates::<ModelCall>::new(log.clone());
-    together(load.chats, load.events, |begin| {
+    together(load.chats, load.events, |start| {
         let (calls, worker) = (calls.clone(), log.worker());
         async move {
             let (chat, call) = (ChatId(Uuid::now_v7()), ModelCallId(Uuid::now_v7()));
             let (metadata, context) = (metadata(worker, chat), context());
             let request = ModelCallCommand::Request(requested(chat)?);
             calls.execute(call.0, Some(chat.0), metadata.clone(), &context, request, vec![]).await?;
-            let until = start(begin).await? + load.time;
+            let until = start.together().await? + load.time;
             let (mut index, mut requests) = (0, Samples::default());
             while Instant::now() < until {
                 let one = Instant::now();
@@ -86,22 +89,35 @@ pub(super) async fn drive(log: &Log, load: Load) -> Result<Done> {
     .await
 }
 
-/// Waits for the signal that everybody is ready; gives the time when it came.
-pub(super) async fn start(mut begin: watch::Receiver<Option<Instant>>) -> Result<Instant> {
-    let begun = *begin.wait_for(Option::is_some).await?;
-    begun.context("nobody gave the signal")
+/// Where the tasks of a measurement wait for each other.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    begin: watch::Receiver<Option<Instant>>,
+    /// Nothing is sent: that all are dropped says that nobody is still getting ready.
+    ready: mpsc::Sender<()>,
+}
+
+impl Start {
+    /// This task is ready; gives the time when all were.
+    pub(super) async fn together(self) -> Result<Instant> {
+        let Self { mut begin, ready } = self;
+        drop(ready);
+        let begun = *begin.wait_for(Option::is_some).await?;
+        begun.context("nobody gave the signal")
+    }
 }
 
 /// Runs `count` tasks from one moment on, each of which measures its own requests of so many events.
 #[expect(clippy::cast_precision_loss, reason = "a count of events")]
-pub(super) async fn together<F>(count: usize, events: u64, task: impl Fn(watch::Receiver<Option<Instant>>) -> F) -> Result<Done>
+pub(super) async fn together<F>(count: usize, events: u64, task: impl Fn(Start) -> F) -> Result<Done>
 where
     F: Future<Output = Result<Samples>> + Send + 'static,
 {
     let (signal, begin) = watch::channel(None);
-    let mut tasks: JoinSet<_> = (0..count).map(|_| task(begin.clone())).collect();
-    // The first requests make the streams; they are short, and the time begins after them or close to it.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (ready, mut unready) = mpsc::channel(1);
+    let mut tasks: JoinSet<_> = (0..count).map(|_| task(Start { begin: begin.clone(), ready: ready.clone() })).collect();
+    drop(ready);
+    unready.recv().await;
     let begun = Instant::now();
     signal.send_replace(Some(begun));
     let mut requests = Samples::default();

@@ -1,6 +1,6 @@
 //! The peer: cqrs-es with postgres-es as they come, one event a command.
 
-use super::load::{Done, Load, context, metadata, requested, start, together, tokens};
+use super::load::{Done, Load, context, metadata, requested, together, tokens};
 use crate::bench::samples::Samples;
 use anyhow::{Result, bail};
 use docket_domain::{
@@ -26,14 +26,14 @@ pub(super) async fn drive(url: &DatabaseUrl, load: Load) -> Result<Done> {
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(url).await?;
     sqlx::raw_sql(TABLE).execute(&pool).await?;
     let cqrs = Arc::new(postgres_cqrs::<ModelCall>(pool.clone(), vec![], context()));
-    let done = together(load.chats, 1, |begin| {
+    let done = together(load.chats, 1, |start| {
         let cqrs = cqrs.clone();
         async move {
             let (chat, id) = (ChatId(Uuid::now_v7()), Uuid::now_v7().to_string());
             let metadata = metadata_map(&metadata(Uuid::now_v7(), chat))?;
             let request = ModelCallCommand::Request(requested(chat)?);
             cqrs.execute_with_metadata(&id, request, metadata.clone()).await?;
-            let until = start(begin).await? + load.time;
+            let until = start.together().await? + load.time;
             let (mut index, mut requests) = (0, Samples::default());
             while Instant::now() < until {
                 let one = Instant::now();

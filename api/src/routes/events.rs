@@ -165,7 +165,7 @@ async fn several(state: &AppState, caller: &Caller, ids: &[Uuid], list: bool) ->
         state.fresh().await?;
         let everybody = allowed(caller, see(UserId::SYSTEM));
         let query = ChatQuery { owner: (!everybody).then_some(caller.user), limit: 200, ..ChatQuery::default() };
-        Some(state.projections.chats().list(&query).await?.chats)
+        Some(state.projections.chats().list(&query).await?.items)
     } else {
         None
     };

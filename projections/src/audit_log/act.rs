@@ -113,7 +113,9 @@ fn workspace(event: &WorkspaceEvent) -> Act {
 
 fn template(event: &TemplateEvent) -> String {
     match event {
-        TemplateEvent::Created { name: called, provisioner, .. } => format!("template {} created ({provisioner})", name(called)),
+        TemplateEvent::Created { name: called, provisioner, .. } => {
+            format!("template {} created ({provisioner})", name(called))
+        }
         TemplateEvent::Described { .. } => "template described".to_owned(),
         TemplateEvent::Archived => "template archived".to_owned(),
         TemplateEvent::Unarchived => "template unarchived".to_owned(),

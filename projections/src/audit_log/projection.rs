@@ -17,7 +17,15 @@ use strum::VariantNames;
 const ROWS: Upsert = Upsert {
     table: "audit_log_v1",
     columns: &[
-        "position", "recorded_at", "actor_kind", "actor_id", "on_behalf_of", "action", "resource", "chat_id", "outcome",
+        "position",
+        "recorded_at",
+        "actor_kind",
+        "actor_id",
+        "on_behalf_of",
+        "action",
+        "resource",
+        "chat_id",
+        "outcome",
         "summary",
     ],
     key: &["position"],
@@ -78,6 +86,9 @@ impl Projection for AuditLog {
 fn row(event: &Recorded) -> Result<Vec<Value>, ApplyError> {
     let metadata = event.metadata()?;
     let (outcome, summary) = act(event)?;
+    // A chat and its model calls are of the chat; what else is done for a chat says so.
+    let of_chat = matches!(&*event.stream.aggregate_type, "chat" | "model_call");
+    let chat = if of_chat { event.scope } else { metadata.correlation };
     let (kind, actor) = match metadata.actor {
         Actor::User(id) => ("user", Some(id.0)),
         Actor::Worker(id) => ("worker", Some(id.0)),
@@ -92,7 +103,7 @@ fn row(event: &Recorded) -> Result<Vec<Value>, ApplyError> {
         Value::id(metadata.on_behalf_of),
         Value::id(&event.event_type),
         Value::id(&event.stream),
-        Value::maybe(event.scope),
+        Value::maybe(chat),
         Value::text(outcome),
         Value::text(summary),
     ])

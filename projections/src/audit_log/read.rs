@@ -55,7 +55,7 @@ pub struct AuditQuery {
 /// Acts, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditPage {
-    pub entries: Vec<AuditEntry>,
+    pub items: Vec<AuditEntry>,
     pub next_cursor: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl AuditReads {
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next_cursor = entries.last().filter(|_| more).map(|entry| cursor::make(&entry.position));
-        Ok(AuditPage { entries, next_cursor })
+        Ok(AuditPage { items: entries, next_cursor })
     }
 }
 

@@ -32,7 +32,7 @@ pub struct ChatQuery {
 /// Chats, the pinned ones first, then by their last activity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChatPage {
-    pub chats: Vec<ChatSummary>,
+    pub items: Vec<ChatSummary>,
     pub next_cursor: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl ChatReads {
         chats.truncate(limit);
         let last = chats.last().filter(|_| more);
         let next_cursor = last.map(|chat| cursor::make(&(i64::from(chat.pinned), chat.last_activity_at, chat.id.to_string())));
-        Ok(ChatPage { chats, next_cursor })
+        Ok(ChatPage { items: chats, next_cursor })
     }
 }
 
@@ -80,10 +80,7 @@ fn conditions(query: &ChatQuery) -> Result<Conditions, ProjectionError> {
     }
     if let Some(cursor) = &query.cursor {
         let (pinned, at, id): (i64, i64, String) = cursor::read(cursor)?;
-        conditions.add(
-            "(pinned, last_activity_at, id) < (?, ?, ?)",
-            [Value::int(pinned), Value::int(at), Value::text(id)],
-        );
+        conditions.add("(pinned, last_activity_at, id) < (?, ?, ?)", [Value::int(pinned), Value::int(at), Value::text(id)]);
     }
     Ok(conditions)
 }

@@ -35,7 +35,7 @@ pub enum MessageRange {
 /// Messages of a chat, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessagePage {
-    pub messages: Vec<MessageDocument>,
+    pub items: Vec<MessageDocument>,
     /// Whether there are more in the direction of the range: older ones, or newer ones for `After`.
     pub has_more: bool,
 }
@@ -79,18 +79,15 @@ impl ChatReads {
                 "ASC"
             }
         };
-        let sql = format!(
-            "SELECT document FROM messages_v1 WHERE {} ORDER BY ordinal {order} LIMIT {}",
-            conditions.sql(),
-            limit + 1
-        );
+        let sql =
+            format!("SELECT document FROM messages_v1 WHERE {} ORDER BY ordinal {order} LIMIT {}", conditions.sql(), limit + 1);
         let mut found = messages(&self.database.read().await?.fetch(&sql, conditions.values).await?)?;
         let has_more = found.len() > limit;
         found.truncate(limit);
         if order == "DESC" {
             found.reverse();
         }
-        Ok(MessagePage { messages: found, has_more })
+        Ok(MessagePage { items: found, has_more })
     }
 
     /// The chat with its last `limit` messages, and with what the open model call has said, all exactly as of one position.

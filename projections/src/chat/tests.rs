@@ -233,12 +233,7 @@ fn the_queue_keeps_its_order_and_becomes_messages() {
     view.apply(
         200,
         0,
-        &ChatEvent::QueuedPromptDelivered {
-            queued_id: id(2),
-            message_id: MessageId(id(2).0),
-            by: USER,
-            content: text("2"),
-        },
+        &ChatEvent::QueuedPromptDelivered { queued_id: id(2), message_id: MessageId(id(2).0), by: USER, content: text("2") },
     );
     assert_eq!(view.chat.queue.len(), 1);
     let message = view.messages.last().unwrap();
@@ -258,7 +253,7 @@ fn a_chats_status_follows_its_turn() {
         (ChatEvent::TurnInterrupted { turn_id: TURN }, Status::Waiting),
         (requested.clone(), Status::Pending),
         (claimed, Status::Running),
-        (ChatEvent::TurnFailed { turn_id: TURN, failure: failure.clone() }, Status::Error),
+        (ChatEvent::TurnFailed { turn_id: TURN, failure }, Status::Error),
         (requested, Status::Pending),
     ];
     for (position, (event, status)) in (100..).zip(steps) {

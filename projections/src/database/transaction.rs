@@ -2,12 +2,7 @@
 
 use super::{Row, Value};
 use futures_util::TryStreamExt;
-use sqlx::{
-    Postgres, Sqlite,
-    postgres::PgArguments,
-    query::Query,
-    sqlite::SqliteArguments,
-};
+use sqlx::{Postgres, Sqlite, postgres::PgArguments, query::Query, sqlite::SqliteArguments};
 
 /// A transaction; rolled back when it is dropped without [`Transaction::commit`].
 #[derive(Debug)]

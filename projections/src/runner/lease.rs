@@ -86,6 +86,7 @@ impl Leases {
 /// FNV-1a: any function will do that gives the same number in every process and version.
 fn key(schema: &str, name: &str) -> i64 {
     let text = format!("docket.projection.{schema}.{name}");
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash =
+        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     i64::from_ne_bytes(hash.to_ne_bytes())
 }

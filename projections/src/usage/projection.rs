@@ -21,7 +21,16 @@ const SELECT_CHUNK: usize = 256;
 const TOTALS: Upsert = Upsert {
     table: "usage_v1",
     columns: &[
-        "chat_id", "user_id", "model", "day", "model_calls", "failed_calls", "input", "cache_read", "cache_write", "output",
+        "chat_id",
+        "user_id",
+        "model",
+        "day",
+        "model_calls",
+        "failed_calls",
+        "input",
+        "cache_read",
+        "cache_write",
+        "output",
         "reasoning",
     ],
     key: &["chat_id", "user_id", "model", "day"],

@@ -60,7 +60,7 @@ pub struct UsageQuery {
 /// Usage, the newest day first, and the sums over all that the query means, not only this page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsagePage {
-    pub rows: Vec<UsageRow>,
+    pub items: Vec<UsageRow>,
     pub totals: UsageCounts,
     pub next_cursor: Option<String>,
 }
@@ -102,7 +102,7 @@ impl UsageReads {
             cursor::make(&[row.day.clone(), row.chat_id.to_string(), row.user_id.to_string(), row.model.clone()])
         };
         let next_cursor = rows.last().filter(|_| more).map(key);
-        Ok(UsagePage { rows, totals: counts(&totals, 0)?, next_cursor })
+        Ok(UsagePage { items: rows, totals: counts(&totals, 0)?, next_cursor })
     }
 }
 

@@ -2,10 +2,7 @@
 
 use docket_domain::{
     ids::{ChatId, TemplateId, UserId, WorkspaceId},
-    workspace::{
-        Transition, WorkspaceEvent, WorkspaceStatus,
-        event::ConnectionPath,
-    },
+    workspace::{Transition, WorkspaceEvent, WorkspaceStatus, event::ConnectionPath},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -31,7 +31,7 @@ pub struct WorkspaceQuery {
 /// Workspaces, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkspacePage {
-    pub workspaces: Vec<WorkspaceDocument>,
+    pub items: Vec<WorkspaceDocument>,
     pub next_cursor: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl WorkspaceReads {
         workspaces.truncate(limit);
         let last = workspaces.last().filter(|_| more);
         let next_cursor = last.map(|workspace| cursor::make(&(workspace.created_at, workspace.id.to_string())));
-        Ok(WorkspacePage { workspaces, next_cursor })
+        Ok(WorkspacePage { items: workspaces, next_cursor })
     }
 
     /// The lines of the workspace's builds that are kept, in order.
@@ -91,12 +91,7 @@ impl WorkspaceReads {
         let sql = "SELECT position, recorded_at, build_id, line FROM build_log_v1 WHERE workspace_id = $1 ORDER BY position";
         let rows = self.database.read().await?.fetch(sql, vec![Value::id(id)]).await?;
         let line = |row: &crate::database::Row| {
-            Ok(BuildLogLine {
-                position: row.count(0)?,
-                recorded_at: row.int(1)?,
-                build_id: row.parsed(2)?,
-                line: row.text(3)?,
-            })
+            Ok(BuildLogLine { position: row.count(0)?, recorded_at: row.int(1)?, build_id: row.parsed(2)?, line: row.text(3)? })
         };
         Ok(rows.iter().map(line).collect::<sqlx::Result<_>>()?)
     }

@@ -36,8 +36,8 @@ async fn chats(projections: &Projections, query: &ChatQuery) -> Vec<ChatSummary>
     let (mut query, mut all) = (query.clone(), Vec::new());
     loop {
         let page = projections.chats().list(&query).await.unwrap();
-        assert!(page.chats.len() <= query.limit);
-        all.extend(page.chats);
+        assert!(page.items.len() <= query.limit);
+        all.extend(page.items);
         match page.next_cursor {
             Some(cursor) => query.cursor = Some(cursor),
             None => return all,
@@ -87,7 +87,8 @@ async fn chats_are_listed(kind: Kind) {
     assert_eq!(chats(&projections, &ChatQuery { limit: 2, ..base.clone() }).await, everything, "pages are the whole");
 
     let of_mine = ChatQuery { owner: Some(mine), ..base.clone() };
-    let found = async |query: ChatQuery| -> Vec<ChatId> { chats(&projections, &query).await.iter().map(|chat| chat.id).collect() };
+    let found =
+        async |query: ChatQuery| -> Vec<ChatId> { chats(&projections, &query).await.iter().map(|chat| chat.id).collect() };
     assert_eq!(found(of_mine.clone()).await, [ids[0], ids[5], ids[4], ids[1]]);
     let q = |q: &str| ChatQuery { q: Some(q.to_owned()), ..of_mine.clone() };
     assert_eq!(found(q("éLAN")).await, [ids[0], ids[1]], "title and first prompt, whatever the case");
@@ -121,7 +122,7 @@ async fn audit(projections: &Projections, query: AuditQuery) -> Vec<AuditEntry> 
     let (mut query, mut all) = (query, Vec::new());
     loop {
         let page = projections.audit_log().query(&query).await.unwrap();
-        all.extend(page.entries);
+        all.extend(page.items);
         match page.next_cursor {
             Some(cursor) => query.cursor = Some(cursor),
             None => return all,
@@ -172,10 +173,8 @@ async fn the_audit_log_answers(kind: Kind) {
     })
     .await;
     let (from, to) = (all[all.len() * 2 / 3].recorded_at, all[all.len() / 3].recorded_at);
-    check(AuditQuery { from: Some(from), to: Some(to), ..base.clone() }, &|entry| {
-        (from..to).contains(&entry.recorded_at)
-    })
-    .await;
+    check(AuditQuery { from: Some(from), to: Some(to), ..base.clone() }, &|entry| (from..to).contains(&entry.recorded_at))
+        .await;
     assert!(all.iter().any(|entry| entry.action == "chat.turn_failed" || entry.outcome == "failed"));
     assert!(all.iter().all(|entry| !entry.summary.contains("word")), "nobody's words");
     projections.stop().await;
@@ -207,14 +206,14 @@ async fn usage_adds_up(kind: Kind) {
             sum
         })
     };
-    assert_eq!(all.totals, sum(&all.rows));
+    assert_eq!(all.totals, sum(&all.items));
     assert!(all.totals.failed_calls > 0 && all.totals.model_calls > all.totals.failed_calls);
     let mut of_chats = 0;
     for chat in &world.chats {
         of_chats += projections.chats().get(chat.id).await.unwrap().unwrap().usage.output;
         let page = usage.query(&UsageQuery { chat: Some(chat.id), limit: 1_000, ..UsageQuery::default() }).await.unwrap();
-        assert_eq!(page.totals, sum(&page.rows));
-        assert!(page.rows.iter().eq(all.rows.iter().filter(|row| row.chat_id == chat.id)));
+        assert_eq!(page.totals, sum(&page.items));
+        assert!(page.items.iter().eq(all.items.iter().filter(|row| row.chat_id == chat.id)));
     }
     assert_eq!(of_chats, all.totals.output, "the chats say the same");
     let mut paged = Vec::new();
@@ -222,15 +221,15 @@ async fn usage_adds_up(kind: Kind) {
     loop {
         let page = usage.query(&query).await.unwrap();
         assert_eq!(page.totals, all.totals, "of everything, on every page");
-        paged.extend(page.rows);
+        paged.extend(page.items);
         match page.next_cursor {
             Some(cursor) => query.cursor = Some(cursor),
             None => break,
         }
     }
-    assert_eq!(paged, all.rows);
+    assert_eq!(paged, all.items);
     let other = UsageQuery { model: Some("test/other".to_owned()), limit: 1_000, ..UsageQuery::default() };
-    assert!(usage.query(&other).await.unwrap().rows.iter().all(|row| row.model == "test/other"));
+    assert!(usage.query(&other).await.unwrap().items.iter().all(|row| row.model == "test/other"));
     let long_ago = UsageQuery { to: Some(0), ..UsageQuery::default() };
     assert_eq!(usage.query(&long_ago).await.unwrap().totals, UsageCounts::default());
     projections.stop().await;
@@ -283,7 +282,7 @@ async fn accounts_templates_and_workspaces(kind: Kind) {
     let mut query = WorkspaceQuery { owner: world.workspaces[0].1.owner, limit: 1, ..WorkspaceQuery::default() };
     loop {
         let page = workspaces.list(&query).await.unwrap();
-        found.extend(page.workspaces.iter().map(|workspace| workspace.id));
+        found.extend(page.items.iter().map(|workspace| workspace.id));
         match page.next_cursor {
             Some(cursor) => query.cursor = Some(cursor),
             None => break,

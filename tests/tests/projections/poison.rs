@@ -10,11 +10,8 @@ use docket_projections::{Projections, audit_log::AuditQuery, chat::ChatQuery};
 use uuid::Uuid;
 
 async fn append(log: &Log, stream: StreamId, event_type: &str, payload: &str) -> u64 {
-    let event = NewEvent {
-        event_type: event_type.into(),
-        event_version: "1".into(),
-        payload: payload.as_bytes().to_vec().into(),
-    };
+    let event =
+        NewEvent { event_type: event_type.into(), event_version: "1".into(), payload: payload.as_bytes().to_vec().into() };
     let (expected, metadata) = (Expected::Any, Metadata::system());
     let append = Append { stream, scope: None, expected, events: vec![event], blobs: vec![], metadata };
     log.append(append).await.unwrap().last_position
@@ -52,10 +49,10 @@ async fn a_poison_event_is_set_aside(kind: Kind) {
     let document = projections.chats().get(chat).await.unwrap().unwrap();
     assert_eq!(document.title.as_deref(), Some("After it"));
     let all = ChatQuery { limit: 200, ..ChatQuery::default() };
-    assert!(projections.chats().list(&all).await.unwrap().chats.len() >= 5, "the other chats are there");
+    assert!(projections.chats().list(&all).await.unwrap().items.len() >= 5, "the other chats are there");
     let of_chat = AuditQuery { action: Some("chat.titled".to_owned()), limit: 100, ..AuditQuery::default() };
     let audit = projections.audit_log().query(&of_chat).await.unwrap();
-    assert!(audit.entries.iter().any(|entry| entry.resource == stream().to_string()));
+    assert!(audit.items.iter().any(|entry| entry.resource == stream().to_string()));
     projections.stop().await;
     log.close().await;
 }

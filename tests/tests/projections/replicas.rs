@@ -11,10 +11,8 @@ async fn two_processes_share_the_work_and_take_over_from_each_other() {
     let backend = Backend::new(Kind::Postgres);
     let (log_a, log_b) = (backend.log().await, backend.log().await);
     let (views_a, views_b) = (backend.views("views").await, backend.views("views").await);
-    let (a, b) = tokio::join!(
-        Projections::start(log_a.clone(), views_a.clone()),
-        Projections::start(log_b.clone(), views_b.clone()),
-    );
+    let (a, b) =
+        tokio::join!(Projections::start(log_a.clone(), views_a.clone()), Projections::start(log_b.clone(), views_b.clone()),);
     let (a, b) = (a.unwrap(), b.unwrap());
     let mut world = World::new(61, log_a.clone());
     for _ in 0..5 {

@@ -129,24 +129,24 @@ async fn messages_come_in_pages_without_gaps() {
         let mut range = MessageRange::Newest;
         loop {
             let page = reads.messages(chat.id, range, 7).await.unwrap();
-            assert!(page.messages.len() <= 7);
-            let Some(first) = page.messages.first() else { break };
+            assert!(page.items.len() <= 7);
+            let Some(first) = page.items.first() else { break };
             range = MessageRange::Before(first.ordinal);
             assert_eq!(page.has_more, first.ordinal > 0);
-            back.splice(0..0, page.messages);
+            back.splice(0..0, page.items);
         }
-        let mut forth = reads.messages(chat.id, MessageRange::Before(1), 7).await.unwrap().messages;
+        let mut forth = reads.messages(chat.id, MessageRange::Before(1), 7).await.unwrap().items;
         while let Some(last) = forth.last() {
             let page = reads.messages(chat.id, MessageRange::After(last.ordinal), 5).await.unwrap();
-            if page.messages.is_empty() {
+            if page.items.is_empty() {
                 break;
             }
-            forth.extend(page.messages);
+            forth.extend(page.items);
         }
         assert_eq!(back, forth);
         assert!(back.iter().map(|message| message.ordinal).eq(0..count));
     }
-    assert!(reads.messages(ChatId(uuid::Uuid::nil()), MessageRange::Newest, 7).await.unwrap().messages.is_empty());
+    assert!(reads.messages(ChatId(uuid::Uuid::nil()), MessageRange::Newest, 7).await.unwrap().items.is_empty());
     projections.stop().await;
     log.close().await;
 }

@@ -4,7 +4,10 @@ use crate::history::World;
 use docket_domain::{
     Decide, Metadata,
     actor::Actor,
-    chat::{Action, Chat, ChatCommand, ChatEvent, Delivery, command::{Partial, Prompt}},
+    chat::{
+        Action, Chat, ChatCommand, ChatEvent, Delivery,
+        command::{Partial, Prompt},
+    },
     conversation::{PromptPart, ToolOutcome, ToolOutput, ToolResult},
     failure::{Failure, FailureClass},
     ids::{ChatId, ModelCallId, UserId},
@@ -216,10 +219,9 @@ impl World {
             events.push(ModelCallEvent::UsageReported { usage });
             events.push(match (interrupting, end) {
                 (true, _) => ModelCallEvent::Interrupted,
-                (false, 0) => ModelCallEvent::Failed {
-                    failure: Failure::new(FailureClass::Overloaded, "busy"),
-                    response_sha256: None,
-                },
+                (false, 0) => {
+                    ModelCallEvent::Failed { failure: Failure::new(FailureClass::Overloaded, "busy"), response_sha256: None }
+                }
                 (false, _) => ModelCallEvent::Finished { stop_reason: StopReason::EndOfTurn, response_sha256: None },
             });
         }
