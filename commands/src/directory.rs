@@ -47,6 +47,8 @@ struct Entries {
     templates: BTreeMap<TemplateId, TemplateEntry>,
     workspaces: BTreeMap<WorkspaceId, WorkspaceEntry>,
     keys: BTreeMap<String, WorkspaceId>,
+    /// Keys of deleted workspaces: their daemons, should they come back, are told to end.
+    deleted_keys: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -170,6 +172,11 @@ impl Directory {
         self.entries().keys.get(public_key).copied()
     }
 
+    #[must_use]
+    pub fn was_deleted(&self, public_key: &str) -> bool {
+        self.entries().deleted_keys.contains(public_key)
+    }
+
     /// Workspaces whose last build has not ended.
     #[must_use]
     pub fn open_builds(&self) -> Vec<(WorkspaceId, Transition)> {
@@ -233,6 +240,7 @@ fn apply_workspace(entries: &mut Entries, id: WorkspaceId, event: WorkspaceEvent
             entry.deleted = true;
             if let Some(key) = entry.public_key.take() {
                 entries.keys.remove(&key);
+                entries.deleted_keys.insert(key);
             }
         }
         WorkspaceEvent::Created { .. }

@@ -93,6 +93,10 @@ impl Registry for Enrolment {
         control.directory.workspace_of_key(public_key)
     }
 
+    async fn was_deleted(&self, public_key: &str) -> bool {
+        self.control.get().is_some_and(|control| control.directory.was_deleted(public_key))
+    }
+
     async fn connected(&self, workspace: WorkspaceId, path: PathKind) {
         let path = match path {
             PathKind::Relay => ConnectionPath::Relay,

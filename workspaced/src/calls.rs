@@ -183,10 +183,11 @@ impl Calls {
         }
         let (name, request) = (call.name.clone(), call.request.clone());
         let answer = effect(call).await;
-        if answer.final_() && !self.calls.join(&name).exists() {
-            if let Err(error) = self.record(&name, Record { request, answer: answer.clone() }) {
-                return Refusal::internal("the record of this key", &error).into();
-            }
+        if answer.final_()
+            && !self.calls.join(&name).exists()
+            && let Err(error) = self.record(&name, Record { request, answer: answer.clone() })
+        {
+            return Refusal::internal("the record of this key", &error).into();
         }
         answer
     }
@@ -294,7 +295,7 @@ impl Calls {
             let metadata = entry.metadata()?;
             records.push((metadata.modified()?, metadata.len(), entry.path()));
         }
-        records.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        records.sort_unstable_by_key(|(modified, ..)| std::cmp::Reverse(*modified));
         let mut bytes = 0;
         for (index, (_, length, path)) in records.into_iter().enumerate() {
             bytes += length;

@@ -31,6 +31,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Whatever this process was given beyond the usual three is for no command.
+    close_fds::set_fds_cloexec(3, &[]);
     if let Command::Supervise { dir } = &arguments.command {
         return supervise::run(dir).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }

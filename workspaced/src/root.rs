@@ -195,7 +195,9 @@ mod tests {
         symlink("up/secret", root.dir().join("chain")).unwrap();
         symlink("/proc/self/root", root.dir().join("magic")).unwrap();
         let beside = format!("{}-other/x", root.dir().display());
-        for path in ["../secret", "sub/../../secret", "/etc/passwd", "up/secret", "direct", "chain", "magic/etc/passwd", &beside] {
+        for path in
+            ["../secret", "sub/../../secret", "/etc/passwd", "up/secret", "direct", "chain", "magic/etc/passwd", &beside]
+        {
             assert_eq!(root.resolve(path).unwrap_err().code, "outside_workspace", "{path}");
         }
     }

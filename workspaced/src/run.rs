@@ -105,6 +105,9 @@ pub fn hide_token(state: &Path) -> Result<()> {
     let Some(token) = std::env::var_os(TOKEN_VARIABLE) else { return Ok(()) };
     durable::private_dir(state)?;
     durable::write(&identity::state_token(state), token.as_encoded_bytes())?;
-    let error = std::process::Command::new(std::env::current_exe()?).args(std::env::args_os().skip(1)).env_remove(TOKEN_VARIABLE).exec();
+    let error = std::process::Command::new(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .env_remove(TOKEN_VARIABLE)
+        .exec();
     Err(error).context("the daemon could not be started anew")
 }

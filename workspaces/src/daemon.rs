@@ -153,7 +153,8 @@ impl Daemon {
         if let Some(key) = key {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body)).map_err(|error| invalid(&error))?;
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(Full::new(body)).map_err(|error| invalid(&error))?;
         let exchange = tokio::time::timeout(timeout, exchange(&*self.tunnel, request));
         let (status, body) = tokio::select! {
             answer = exchange => answer.map_err(|_| CallError::disconnected("no answer in time"))??,

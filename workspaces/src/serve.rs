@@ -82,8 +82,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, hub: &A
     let service = service_fn(|request| dispatch(request, peer, router.clone(), Arc::clone(hub)));
     // The relay takes the connection out of this very wrapper when it is upgraded; any other would be refused then.
     let io = TokioIo::new(MaybeTlsStream::Plain(stream));
-    let serving =
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADERS).serve_connection(io, service).with_upgrades();
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .serve_connection(io, service)
+        .with_upgrades();
     tokio::pin!(serving);
     let served = tokio::select! {
         served = &mut serving => served,

@@ -56,14 +56,19 @@ fn closest(view: &str, old: &str) -> Option<String> {
         let window = lines[start..].iter().zip(&wanted);
         window.filter(|(line, wanted)| !wanted.is_empty() && line.trim() == **wanted).count()
     };
-    let (best, start) = (0..lines.len()).map(|start| (score(start), start)).max_by_key(|(score, start)| (*score, usize::MAX - start))?;
+    let (best, start) =
+        (0..lines.len()).map(|start| (score(start), start)).max_by_key(|(score, start)| (*score, usize::MAX - start))?;
     if best == 0 {
         return None;
     }
     let window = &lines[start..lines.len().min(start + wanted.len())];
     let shown: String = window.join("\n").chars().take(SHOWN_CHARS).collect();
     let last = start + window.len();
-    Some(format!(" The closest is at lines {}-{last}, where {best} of {} lines are the same:\n{shown}\n", start + 1, wanted.len()))
+    Some(format!(
+        " The closest is at lines {}-{last}, where {best} of {} lines are the same:\n{shown}\n",
+        start + 1,
+        wanted.len()
+    ))
 }
 
 #[cfg(test)]
@@ -72,7 +77,10 @@ mod tests {
 
     #[test]
     fn each_hint_fits_its_case() {
-        assert!(not_found("say \u{201c}hi\u{201d}", "say \"hi\"", "x").contains("line 1 differs only in characters that look alike"));
+        assert!(
+            not_found("say \u{201c}hi\u{201d}", "say \"hi\"", "x")
+                .contains("line 1 differs only in characters that look alike")
+        );
         assert!(not_found("new\n", "old\n", "new").contains("new_text is there already"));
         let hint = not_found("a\nb\nc\nd\n", "b\nX\nd", "y");
         assert!(hint.contains("lines 2-4, where 2 of 3 lines are the same:\nb\nc\nd"), "{hint}");

@@ -25,8 +25,12 @@ struct Shift<'a> {
 
 impl<'a> Shift<'a> {
     fn between(found: &[&'a str], wanted: &[&'a str], new: &str) -> Self {
-        let pairs: Vec<(&str, &str)> =
-            wanted.iter().zip(found).filter(|(line, _)| !line.trim().is_empty()).map(|(a, b)| (indentation(a), indentation(b))).collect();
+        let pairs: Vec<(&str, &str)> = wanted
+            .iter()
+            .zip(found)
+            .filter(|(line, _)| !line.trim().is_empty())
+            .map(|(a, b)| (indentation(a), indentation(b)))
+            .collect();
         let (from, to) = pairs.iter().min_by_key(|(from, _)| from.len()).copied().unwrap_or_default();
         let deeper = pairs.iter().filter_map(|(a, b)| Some((a.strip_prefix(from)?, b.strip_prefix(to)?)));
         let step = deeper.filter(|(a, b)| !a.is_empty() && !b.is_empty()).min_by_key(|(a, _)| a.len());
@@ -54,7 +58,8 @@ fn guess(from: &str, to: &str, new: &str) -> Option<(String, String)> {
     let tabs = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte == b'\t');
     let spaces = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte == b' ');
     if tabs(to) && !tabs(from) {
-        let shallowest = new.split('\n').map(indentation).filter_map(|depth| depth.strip_prefix(from)).filter(|depth| spaces(depth));
+        let shallowest =
+            new.split('\n').map(indentation).filter_map(|depth| depth.strip_prefix(from)).filter(|depth| spaces(depth));
         return shallowest.min_by_key(|depth| depth.len()).map(|unit| (unit.to_owned(), "\t".to_owned()));
     }
     if spaces(to) && tabs(from) {

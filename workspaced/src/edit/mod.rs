@@ -35,7 +35,11 @@ pub fn plan(root: &Root, request: &EditFiles) -> Result<(Vec<Change>, Edited), R
             Some(at) => at,
             None => {
                 if files.len() == EDIT_FILES {
-                    return Err(Refusal::with(413, "too_many_files", format!("at most {EDIT_FILES} files are edited at a time")));
+                    return Err(Refusal::with(
+                        413,
+                        "too_many_files",
+                        format!("at most {EDIT_FILES} files are edited at a time"),
+                    ));
                 }
                 let file = load(root, edit, path)?;
                 total += 2 * file.before.len();

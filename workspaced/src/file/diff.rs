@@ -18,7 +18,8 @@ impl Budget {
     /// The difference between a file's old and new text.
     pub fn diff(&mut self, path: &str, before: &str, after: &str) -> String {
         // Beyond the deadline the difference is coarser, but still right.
-        let diff = TextDiff::configure().algorithm(Algorithm::Myers).timeout(Duration::from_millis(500)).diff_lines(before, after);
+        let diff =
+            TextDiff::configure().algorithm(Algorithm::Myers).timeout(Duration::from_millis(500)).diff_lines(before, after);
         let text = diff.unified_diff().context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string();
         if text.len() <= self.0 {
             self.0 -= text.len();

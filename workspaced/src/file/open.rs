@@ -1,6 +1,9 @@
 //! Opening a regular file, and saying clearly why something is not one.
 
-use crate::{refusal::Refusal, root::{Inside, Root}};
+use crate::{
+    refusal::Refusal,
+    root::{Inside, Root},
+};
 use rustix::fs::OFlags;
 use std::{
     fs::{File, Metadata},
@@ -20,7 +23,11 @@ pub fn regular(root: &Root, shown: &str, path: &Inside, limit: u64, advice: &str
     }
     if metadata.size() > limit {
         let size = metadata.size();
-        return Err(Refusal::with(413, "file_too_large", format!("{shown} has {size} bytes; at most {limit} are read. {advice}")));
+        return Err(Refusal::with(
+            413,
+            "file_too_large",
+            format!("{shown} has {size} bytes; at most {limit} are read. {advice}"),
+        ));
     }
     Ok((file, metadata))
 }
@@ -39,5 +46,9 @@ pub fn text(file: File, shown: &str, limit: u64) -> Result<String, Refusal> {
 }
 
 fn binary(shown: &str, why: &str) -> Refusal {
-    Refusal::with(415, "binary_file", format!("{shown} is not a text file: {why}. Look at it with a command such as `file` or `xxd`"))
+    Refusal::with(
+        415,
+        "binary_file",
+        format!("{shown} is not a text file: {why}. Look at it with a command such as `file` or `xxd`"),
+    )
 }

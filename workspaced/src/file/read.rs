@@ -25,7 +25,10 @@ fn lines(text: &str, offset: u64, limit: Option<u64>) -> Result<FileContent, Ref
         return Err(Refusal::invalid("invalid_offset", "lines are counted from 1"));
     }
     if offset > total.max(1) {
-        return Err(Refusal::invalid("invalid_offset", format!("offset {offset} is beyond the end: the file has {total} lines")));
+        return Err(Refusal::invalid(
+            "invalid_offset",
+            format!("offset {offset} is beyond the end: the file has {total} lines"),
+        ));
     }
     if limit == Some(0) {
         return Err(Refusal::invalid("invalid_limit", "limit must be at least 1"));

@@ -46,7 +46,13 @@ pub struct Link {
 
 impl Link {
     /// Serves the router to the control plane at the URL.
-    pub fn new(url: &str, enrolment: Enrolment, identity: Identity, router: Router, exit_after: Option<Duration>) -> anyhow::Result<Self> {
+    pub fn new(
+        url: &str,
+        enrolment: Enrolment,
+        identity: Identity,
+        router: Router,
+        exit_after: Option<Duration>,
+    ) -> anyhow::Result<Self> {
         Ok(Self { enrolment, identity, url: url.parse()?, router, exit_after })
     }
 

@@ -1,6 +1,6 @@
 //! Starting a process's supervisor, and hearing of the process's end.
 
-use super::record::{Exited, Record, State, now_ms};
+use super::record::{Exited, Record, now_ms};
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -37,7 +37,13 @@ pub fn own_program() -> io::Result<PathBuf> {
 
 /// Tells of a process's end, once.
 pub fn watch(record: Record, child: Option<Child>) -> watch::Receiver<Option<Exited>> {
-    let (sender, receiver) = watch::channel(None);
+    // One that ended before this daemon began is known as such from the start.
+    let first = if child.is_none() { settle(&record).unwrap_or_default() } else { None };
+    let known = first.is_some();
+    let (sender, receiver) = watch::channel(first);
+    if known {
+        return receiver;
+    }
     tokio::spawn(async move {
         let mut child = child;
         if let Some(stdout) = child.as_mut().and_then(|child| child.stdout.as_mut()) {
@@ -62,13 +68,15 @@ pub fn watch(record: Record, child: Option<Child>) -> watch::Receiver<Option<Exi
 
 /// How a process ended; `None` while it runs. One whose supervisor is gone is recorded as such.
 fn settle(record: &Record) -> io::Result<Option<Exited>> {
-    let exited = match record.state()? {
-        State::Running => return Ok(None),
-        State::Exited(exited) => return Ok(Some(exited)),
-        State::Lost => Exited { at_ms: now_ms(), unknown: true, ..Exited::default() },
-        State::NotStarted => {
-            Exited { at_ms: now_ms(), error: Some("its supervisor did not start it".to_owned()), ..Exited::default() }
-        }
+    // Held until the end is recorded: no supervisor that is late begins in between.
+    let Some(_lock) = record.lock()? else { return record.exited() };
+    if let Some(exited) = record.exited()? {
+        return Ok(Some(exited));
+    }
+    let exited = if record.started()?.is_some() {
+        Exited { at_ms: now_ms(), unknown: true, ..Exited::default() }
+    } else {
+        Exited { at_ms: now_ms(), error: Some("its supervisor did not start it".to_owned()), ..Exited::default() }
     };
     record.set_exited(&exited)?;
     Ok(Some(exited))

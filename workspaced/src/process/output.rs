@@ -1,7 +1,10 @@
 //! A command's kept output, as it is answered.
 
 use super::capture::Header;
-use docket_wire::{limits::{OUTPUT_HEAD_BYTES, OUTPUT_TAIL_BYTES}, process::Truncated};
+use docket_wire::{
+    limits::{OUTPUT_HEAD_BYTES, OUTPUT_TAIL_BYTES},
+    process::Truncated,
+};
 use std::{fs, io, path::Path};
 
 const MARKER_BYTES: usize = 96;

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::durable;
 use std::{
+    fs::File,
     io::{self, PipeReader, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
@@ -25,12 +26,14 @@ use std::{
 const FLUSH: Duration = Duration::from_millis(50);
 /// How long after the command's end its output may still come in. What it left running can hold the pipe open for ever.
 const DRAIN: Duration = Duration::from_secs(1);
+/// How long another may hold the lock until it is taken for a supervisor.
+const LOCK: Duration = Duration::from_secs(1);
 
 /// Runs the process whose directory this is, unless another supervisor did.
 pub fn run(dir: &Path) -> io::Result<()> {
     let _ = rustix::process::setsid();
     let record = Record::at(dir.to_owned());
-    let Some(_lock) = record.lock()? else { return Ok(()) };
+    let Some(_lock) = lock(&record)? else { return Ok(()) };
     if record.started()?.is_some() || record.exited()?.is_some() {
         return Ok(());
     }
@@ -47,6 +50,18 @@ pub fn run(dir: &Path) -> io::Result<()> {
         }
     };
     supervise(&record, child, reader, begun)
+}
+
+/// The daemon holds the lock for an instant when it looks whether a supervisor does.
+fn lock(record: &Record) -> io::Result<Option<File>> {
+    let begun = Instant::now();
+    loop {
+        let lock = record.lock()?;
+        if lock.is_some() || begun.elapsed() > LOCK {
+            return Ok(lock);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn supervise(record: &Record, mut child: Child, reader: PipeReader, begun: Instant) -> io::Result<()> {

@@ -5,10 +5,19 @@ use super::{
     launch, output,
     record::{Exited, Record, Requested, State, now_ms, start_ticks},
 };
-use crate::{calls::{self, Call}, confine::Confinement, durable, refusal::Refusal, root::Root};
+use crate::{
+    calls::{self, Call},
+    confine::Confinement,
+    durable,
+    refusal::Refusal,
+    root::Root,
+};
 use docket_wire::{
     limits::{COMMAND_BYTES, KEPT_PROCESSES, LISTED, OWNER_BYTES, RUNNING, TIMEOUT_DEFAULT_MS, TIMEOUT_MAX_MS, WAIT_MAX_MS},
-    process::{ListQuery, OutputQuery, ProcessInfo, ProcessList, ProcessOutput, Signal, SignalProcess, Signalled, StartProcess},
+    problem::KEY_REUSED,
+    process::{
+        ListQuery, OutputQuery, ProcessInfo, ProcessList, ProcessOutput, Signal, SignalProcess, Signalled, StartProcess,
+    },
 };
 use rustix::{
     fs::OFlags,
@@ -81,7 +90,7 @@ impl Table {
         let known = self.processes().get(&id).cloned();
         let process = match known {
             Some(process) if process.requested.request == call.request => process,
-            Some(_) => return Err(Refusal::with(409, docket_wire::problem::KEY_REUSED, "this key was used for another command")),
+            Some(_) => return Err(reused()),
             None => self.launch(root, id, call, request)?,
         };
         if !background {
@@ -100,8 +109,12 @@ impl Table {
 
     /// Running processes first, each group newest first.
     pub fn list(&self, query: &ListQuery) -> ProcessList {
-        let mut processes: Vec<ProcessInfo> =
-            self.processes().values().filter(|process| owned(process, query.owner.as_deref())).map(|process| info(process)).collect();
+        let mut processes: Vec<ProcessInfo> = self
+            .processes()
+            .values()
+            .filter(|process| owned(process, query.owner.as_deref()))
+            .map(|process| info(process))
+            .collect();
         processes.sort_by_key(|info| (!info.running, std::cmp::Reverse(info.started_at_ms)));
         processes.truncate(LISTED);
         ProcessList { processes }
@@ -145,6 +158,9 @@ impl Table {
     fn launch(&self, root: &Root, id: String, call: &Call, request: StartProcess) -> Result<Arc<Process>, Refusal> {
         let record = Record::at(self.dir.join(&id));
         let failed = |error: io::Error| Refusal::internal("the process", &error);
+        if let Some(requested) = record.requested().map_err(failed)? {
+            return self.resume(id, call, record, requested);
+        }
         let workdir = check(root, &request)?;
         if self.running() >= RUNNING {
             let message = format!("{RUNNING} processes run already; end some of them first");
@@ -157,10 +173,6 @@ impl Table {
             at_ms: now_ms(),
             confinement: self.confinement.clone(),
         };
-        // One whose supervisor never began may be there, asked for by the same key.
-        if record.dir().exists() {
-            fs::remove_dir_all(record.dir()).map_err(failed)?;
-        }
         record.create(&requested).map_err(failed)?;
         let env = self.environment.with(&requested.start.env);
         let child = launch::supervisor(&self.program, &record, env).map_err(|error| {
@@ -169,6 +181,23 @@ impl Table {
         })?;
         self.prune();
         Ok(self.add(id, record, requested, Some(child)))
+    }
+
+    /// One that an earlier daemon was asked for by the same key, and that had not begun when this daemon looked. Perhaps its
+    /// supervisor has by now. If not, another one is started; of two, one begins.
+    fn resume(&self, id: String, call: &Call, record: Record, requested: Requested) -> Result<Arc<Process>, Refusal> {
+        let failed = |error: io::Error| Refusal::internal("the process", &error);
+        if requested.request != call.request {
+            return Err(reused());
+        }
+        let child = match record.state().map_err(failed)? {
+            State::NotStarted => {
+                let env = self.environment.with(&requested.start.env);
+                Some(launch::supervisor(&self.program, &record, env).map_err(failed)?)
+            }
+            State::Running | State::Exited(_) | State::Lost => None,
+        };
+        Ok(self.add(id, record, requested, child))
     }
 
     fn add(&self, id: String, record: Record, requested: Requested, child: Option<tokio::process::Child>) -> Arc<Process> {
@@ -201,6 +230,10 @@ impl Table {
     fn processes(&self) -> MutexGuard<'_, HashMap<String, Arc<Process>>> {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn reused() -> Refusal {
+    Refusal::with(409, KEY_REUSED, "this idempotency key was used for another command")
 }
 
 async fn ended(process: &Process, at_most: Duration) {

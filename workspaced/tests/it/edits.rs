@@ -3,7 +3,10 @@
 use crate::support::{Local, code, key};
 use docket_wire::file::{Edit, EditFiles};
 use docket_workspaces::CallError;
-use std::{fs, os::unix::fs::{PermissionsExt, symlink}};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
 
 fn edit(path: &str, old: &str, new: &str) -> Edit {
     Edit { path: path.to_owned(), old_text: old.to_owned(), new_text: new.to_owned(), replace_all: false }

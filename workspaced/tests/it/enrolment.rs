@@ -18,7 +18,8 @@ async fn a_token_enrols_one_key_and_then_the_key_is_enough() {
     let mut process = DaemonProcess::start(&plane, &token);
     let begun = Instant::now();
     plane.daemon(workspace).await.ping().await.unwrap();
-    println!("a new daemon was usable after {:?}", begun.elapsed());
+    let memory = crate::processes::status_kib(process.pid(), "VmRSS").unwrap();
+    println!("a new daemon was usable after {:?} and has {memory} KiB in memory", begun.elapsed());
     assert!(!process.state().join("token").exists(), "the used token is deleted");
     assert_eq!(plane.records(), [Record::Connected(workspace, PathKind::Relay)]);
     process.restart();

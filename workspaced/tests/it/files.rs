@@ -5,7 +5,10 @@ use docket_wire::{
     file::{ReadFile, WriteFile},
     limits::{READ_BYTES, WRITE_BYTES},
 };
-use std::{fs, os::unix::fs::{PermissionsExt, symlink}};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+};
 
 fn read(path: &str) -> ReadFile {
     ReadFile { path: path.to_owned(), offset: None, limit: None }
@@ -70,7 +73,9 @@ async fn what_is_no_text_file_is_a_clear_error() {
     ] {
         assert_eq!(code(local.daemon.read_file(&read(path)).await), expected, "{path}");
     }
-    for (path, expected) in [("dir", "is_a_directory"), ("new/", "is_a_directory"), (".", "is_a_directory"), ("fifo", "not_a_file")] {
+    for (path, expected) in
+        [("dir", "is_a_directory"), ("new/", "is_a_directory"), (".", "is_a_directory"), ("fifo", "not_a_file")]
+    {
         assert_eq!(code(local.daemon.write_file(&key(), &write(path, "x")).await), expected, "{path}");
     }
     assert_eq!(code(local.daemon.write_file(&key(), &write("nul/x", "x")).await), "not_a_directory");

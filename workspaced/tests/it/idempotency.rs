@@ -113,7 +113,7 @@ async fn an_outcome_that_nobody_saw_is_unknown_and_stays_so() {
     let daemon = plane.daemon(workspace).await;
     let key = key();
     // The command ends its own supervisor: what a crash of the machine would do.
-    let run = command("echo x >> count; kill -9 $PPID; while [ ! -e go ]; do sleep 0.02; done", 60_000);
+    let run = command("echo x >> count; touch alive; kill -9 $PPID; while [ -e alive ]; do sleep 0.02; done", 60_000);
     let answer = daemon.start_process(&key, &run).await;
     assert_eq!(answer, Err(CallError::OutcomeUnknown));
     assert_eq!(daemon.start_process(&key, &run).await, Err(CallError::OutcomeUnknown));
@@ -121,5 +121,36 @@ async fn an_outcome_that_nobody_saw_is_unknown_and_stays_so() {
     let again = plane.ask(workspace, async |daemon| daemon.start_process(&key, &run).await).await;
     assert_eq!(again, Err(CallError::OutcomeUnknown));
     assert_eq!(fs::read_to_string(process.dir().join("count")).unwrap(), "x\n");
-    fs::write(process.dir().join("go"), "").unwrap();
+}
+
+/// A daemon was killed after it had recorded the request; its supervisor comes late, or never.
+#[tokio::test]
+async fn of_several_supervisors_one_begins() {
+    use docket_workspaced::{
+        calls::Call,
+        process::record::{Record, Requested, now_ms},
+    };
+    let first = Local::new();
+    for late in 0..4 {
+        let (key, count) = (key(), format!("count{late}"));
+        let run = command(&format!("echo x >> {count}; sleep 0.2; cat {count}"), 60_000);
+        let call = Call::new(Some(&key), "processes", &run).unwrap();
+        let record = Record::at(first.state.join("processes").join(&call.name[..16]));
+        let (request, workdir) = (call.request.clone(), first.dir.clone());
+        record.create(&Requested { request, start: run.clone(), workdir, at_ms: now_ms(), confinement: None }).unwrap();
+        let local = first.reopened();
+        let supervise = || {
+            let mut command = std::process::Command::new(crate::support::binary());
+            command.arg("supervise").arg(record.dir()).stdout(std::process::Stdio::null()).spawn().unwrap()
+        };
+        let others: Vec<_> = (0..late).map(|_| supervise()).collect();
+        assert_eq!(
+            code(local.daemon.write_file(" ", &WriteFile { path: "a".into(), content: String::new() }).await),
+            "key_required"
+        );
+        let done = local.daemon.start_process(&key, &run).await.unwrap();
+        assert_eq!((done.exit_code, done.output.as_str()), (Some(0), "x\n"));
+        others.into_iter().for_each(|mut other| assert!(other.wait().unwrap().success()));
+        assert_eq!(local.get(&count), "x\n");
+    }
 }

@@ -2,7 +2,10 @@
 
 use crate::support::{DaemonProcess, Plane, eventually, key};
 use docket_wire::file::{Edit, EditFiles};
-use std::{fs, time::{Duration, Instant}};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 const FILES: usize = 48;
 const ROUNDS: u64 = 24;
@@ -57,7 +60,11 @@ async fn an_edit_of_many_files_is_made_whole_or_not_at_all() {
         .await;
         let now = look(&process);
         assert!(now.iter().all(|generation| *generation == now[0]), "round {round}: {now:?}");
-        if now[0] == round { after += 1 } else { before += 1 }
+        if now[0] == round {
+            after += 1
+        } else {
+            before += 1
+        }
         let edited = plane.ask(workspace, async |daemon| daemon.edit_files(&key, &request).await).await.unwrap();
         assert_eq!(edited.files.len(), FILES);
         assert_eq!(look(&process), vec![round; FILES]);

@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 
 /// Spelt so that this file does not hold them.
 fn words() -> Vec<String> {
-    let reversed = ["ledom", "tnega", "redivorp", "tpmorp", "mll", "tahc", "ciporhtna", "ianepo", "inimeg", "edualc", "nekot_xam"];
+    let reversed =
+        ["ledom", "tnega", "redivorp", "tpmorp", "mll", "tahc", "ciporhtna", "ianepo", "inimeg", "edualc", "nekot_xam"];
     reversed.iter().map(|word| word.chars().rev().collect()).collect()
 }
 
@@ -48,7 +49,12 @@ fn look(dir: &Path) {
         } else if let Ok(text) = fs::read_to_string(&path) {
             for line in text.lines() {
                 // Names of other libraries' functions and of git's variable.
-                assert_eq!(found(&line.replace("user_agent", "").replace("GIT_TERMINAL_PROMPT", "").replace("default_provider", "")), None, "{}: {line}", path.display());
+                assert_eq!(
+                    found(&line.replace("user_agent", "").replace("GIT_TERMINAL_PROMPT", "").replace("default_provider", "")),
+                    None,
+                    "{}: {line}",
+                    path.display()
+                );
             }
         }
     }

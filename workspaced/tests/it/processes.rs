@@ -5,7 +5,11 @@ use docket_wire::{
     limits::{ENV_COUNT, OUTPUT_HEAD_BYTES, OUTPUT_TAIL_BYTES},
     process::{ListQuery, OutputQuery, Signal, SignalProcess, StartProcess},
 };
-use std::{fs, path::Path, time::{Duration, Instant}};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 fn wait(ms: u64) -> OutputQuery {
     OutputQuery { wait_ms: Some(ms), owner: None }
@@ -37,7 +41,16 @@ async fn the_environment_suits_a_machine_without_a_terminal() {
     request.env.insert("MINE".into(), "1".into());
     request.env.insert("EDITOR".into(), "own".into());
     let done = local.daemon.start_process(&key(), &request).await.unwrap();
-    for line in ["TERM=dumb", "NO_COLOR=1", "GIT_TERMINAL_PROMPT=0", "PAGER=cat", "GIT_PAGER=cat", "MINE=1", "EDITOR=own", "VISUAL=true"] {
+    for line in [
+        "TERM=dumb",
+        "NO_COLOR=1",
+        "GIT_TERMINAL_PROMPT=0",
+        "PAGER=cat",
+        "GIT_PAGER=cat",
+        "MINE=1",
+        "EDITOR=own",
+        "VISUAL=true",
+    ] {
         assert!(done.output.lines().any(|have| have == line), "{line} in {}", done.output);
     }
     assert!(!done.output.contains("DOCKET_WORKSPACED"));
@@ -51,10 +64,14 @@ async fn the_environment_suits_a_machine_without_a_terminal() {
 async fn a_slow_command_goes_on_and_can_be_ended_with_its_whole_group() {
     let local = Local::new();
     let begun = Instant::now();
-    let slow = local.daemon.start_process(&key(), &command("echo begun; sleep 1000 & sleep 1000; echo never", 300)).await.unwrap();
+    let slow =
+        local.daemon.start_process(&key(), &command("echo begun; sleep 1000 & sleep 1000; echo never", 300)).await.unwrap();
     assert!(slow.running && slow.exit_code.is_none() && begun.elapsed() < Duration::from_secs(20));
     let id = slow.process_id;
-    eventually("output", async || (local.daemon.process_output(&id, &wait(0)).await.unwrap().output == "begun\n").then_some(())).await;
+    eventually("output", async || {
+        (local.daemon.process_output(&id, &wait(0)).await.unwrap().output == "begun\n").then_some(())
+    })
+    .await;
     let list = local.daemon.process_list(&ListQuery::default()).await.unwrap().processes;
     assert!(list[0].running && list[0].process_id == id && !list[0].background);
     let group = fs::read_to_string(local.state.join("processes").join(&id).join("started.json")).unwrap();
@@ -71,11 +88,16 @@ async fn a_slow_command_goes_on_and_can_be_ended_with_its_whole_group() {
 async fn what_a_command_leaves_running_does_not_hold_the_answer() {
     let local = Local::new();
     let begun = Instant::now();
-    let done = local.daemon.start_process(&key(), &command("(sleep 1000; echo late) & echo done", 60_000)).await.unwrap();
+    let done = local
+        .daemon
+        .start_process(
+            &key(),
+            &command("touch alive; (while [ -e alive ]; do sleep 0.02; done; echo late) & echo done", 60_000),
+        )
+        .await
+        .unwrap();
     assert_eq!((done.exit_code, done.output.as_str()), (Some(0), "done\n"));
     assert!(begun.elapsed() < Duration::from_secs(30));
-    let cleanup = local.daemon.start_process(&key(), &command("pkill -f '^sleep 1000$'; true", 20_000)).await;
-    cleanup.unwrap();
 }
 
 #[tokio::test]
@@ -176,9 +198,12 @@ pub(crate) fn status_kib(pid: u32, field: &str) -> Option<u64> {
 
 fn bytes_below(dir: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(dir) else { return 0 };
-    entries.flatten().map(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    }).sum()
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
 }

@@ -2,7 +2,10 @@
 
 use crate::support::{DaemonProcess, Plane, command, eventually, key};
 use docket_workspaces::CallError;
-use std::{fs, time::{Duration, Instant}};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_comes_back_and_its_command_never_noticed() {
@@ -63,11 +66,14 @@ async fn a_stopping_control_plane_ends_what_is_under_way_at_once() {
     let (token, workspace) = plane.token();
     let _process = DaemonProcess::start(&plane, &token);
     let daemon = plane.daemon(workspace).await;
-    let call = tokio::spawn(async move { daemon.start_process(&key(), &command("sleep 1000", 600_000)).await });
+    let call = tokio::spawn(async move {
+        daemon.start_process(&key(), &command("touch alive; while [ -e alive ]; do sleep 0.02; done", 600_000)).await
+    });
     let daemon = plane.daemon(workspace).await;
     eventually("the command", async || (daemon.metadata().await.unwrap().running == 1).then_some(())).await;
     let begun = Instant::now();
     plane.stop().await;
     assert!(matches!(call.await.unwrap(), Err(CallError::Disconnected { .. })));
+    println!("stopped after {:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }

@@ -112,7 +112,6 @@ impl Hub {
     }
 
     /// The route of [`Self::bootstrap`], at its place, for a router that has no other way to serve it.
-    #[must_use]
     pub fn routes(self: &Arc<Self>) -> Router {
         Router::new().route(bootstrap::PATH, post(route)).with_state(Arc::clone(self))
     }

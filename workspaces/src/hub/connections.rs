@@ -174,7 +174,9 @@ impl Connections {
         }
         let mut reports = Vec::new();
         for (workspace, slot) in &mut state.slots {
-            let Some(current) = slot.current.as_mut().filter(|current| current.key == key && current.in_reach) else { continue };
+            let Some(current) = slot.current.as_mut().filter(|current| current.key == key && current.in_reach) else {
+                continue;
+            };
             current.in_reach = false;
             current.tunnel.lose("the daemon is out of reach");
             reports.push(Report::Disconnected(*workspace, "the daemon is out of reach".to_owned()));

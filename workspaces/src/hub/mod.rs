@@ -7,11 +7,7 @@ mod connections;
 mod key;
 mod reports;
 
-use crate::{
-    call_error::ConnectError,
-    daemon::Daemon,
-    registry::Registry,
-};
+use crate::{call_error::ConnectError, daemon::Daemon, registry::Registry};
 use access::Gate;
 use connections::Connections;
 use docket_domain::ids::WorkspaceId;
@@ -77,7 +73,8 @@ impl Hub {
         });
         handlers.insert((http::Method::GET, RELAY_PROBE_PATH), probe);
         let metrics = Arc::new(Metrics::default());
-        let relay = RelayService::new(handlers, http::HeaderMap::new(), None, KeyCache::new(KEYS_CACHED), gate.clone(), metrics);
+        let relay =
+            RelayService::new(handlers, http::HeaderMap::new(), None, KeyCache::new(KEYS_CACHED), gate.clone(), metrics);
         // The hub's own way to its relay: not by the public address, which may need a certificate that it does not trust.
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(HubError::Listener)?;
         let address = listener.local_addr().map_err(HubError::Listener)?;
@@ -113,7 +110,7 @@ impl Hub {
             tunnel = tokio::time::timeout(wait, self.connections.tunnel(workspace)) => tunnel,
             () = self.ending.cancelled() => return Err(ConnectError::Closed),
         };
-        tunnel.map(|tunnel| Daemon::new(tunnel)).map_err(|_| ConnectError::NotConnected(wait))
+        tunnel.map(Daemon::new).map_err(|_| ConnectError::NotConnected(wait))
     }
 
     /// Whether a workspace's daemon is connected.

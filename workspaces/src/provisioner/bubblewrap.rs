@@ -48,7 +48,12 @@ pub(super) fn arguments(config: &ProvisionerConfig, layout: &Layout) -> Vec<OsSt
             add(&[&"--ro-bind", &"/dev/null", &hidden]);
         }
     }
-    add(&[&"--bind", &layout.tmp(), &"/tmp"]);
+    // Only for hiding what is there, where the workspace lies below: what is writable must not contain the daemon's state.
+    if layout.dir().starts_with("/tmp") {
+        add(&[&"--tmpfs", &"/tmp"]);
+    } else {
+        add(&[&"--bind", &layout.tmp(), &"/tmp"]);
+    }
     for path in program::toolchains() {
         add(&[&"--ro-bind", &path, &path]);
     }

@@ -20,7 +20,8 @@ impl Confinement {
     /// Tries what is wanted.
     pub(super) async fn find(config: &ProvisionerConfig, bubblewrap: bool, landlock: bool) -> Result<Self, ProvisionError> {
         let mut why = Vec::new();
-        let bubblewrap = match if bubblewrap { bubblewrap::probe().await } else { Err("bubblewrap is switched off".to_owned()) } {
+        let bubblewrap = match if bubblewrap { bubblewrap::probe().await } else { Err("bubblewrap is switched off".to_owned()) }
+        {
             Ok(program) => Some(program),
             Err(reason) => {
                 why.push(reason);

@@ -116,17 +116,15 @@ impl ProcessProvisioner {
         let busy = self.busy(spec.workspace_id);
         let _alone = busy.lock().await;
         let layout = Layout::new(&self.config.root, spec.workspace_id)?;
-        if pid::read(&layout).is_some_and(pid::Known::is_running) {
+        if pid::read(&layout).is_some_and(|known| known.runs()) {
             log("the daemon runs already".to_owned());
             return Ok(());
         }
         if !self.config.daemon.is_file() {
             return Err(ProvisionError::NoDaemon(self.config.daemon.clone()));
         }
-        let confinement = self
-            .confinement
-            .get_or_try_init(|| Confinement::find(&self.config, self.bubblewrap, self.landlock))
-            .await?;
+        let confinement =
+            self.confinement.get_or_try_init(|| Confinement::find(&self.config, self.bubblewrap, self.landlock)).await?;
         log(format!("confinement: {confinement}"));
         layout.make()?;
         if let Some(token) = &spec.token {
@@ -134,6 +132,8 @@ impl ProcessProvisioner {
         }
         log(format!("workspace directory: {}", layout.home().display()));
         let mut command = program::command(&self.config, &layout, confinement, &spec.control_plane_url, self.exit_after)?;
+        // Files that this process was itself given are not marked so already.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let mut child = command.spawn().map_err(|error| ProvisionError::Io("the daemon could not be started", error))?;
         let recorded = child.id().map(|id| pid::write(&layout, id));
         recorded.transpose().map_err(|error| ProvisionError::Io("the daemon's pid could not be recorded", error))?;
@@ -171,7 +171,9 @@ impl ProcessProvisioner {
     pub async fn delete(&self, workspace: WorkspaceId) -> Result<(), ProvisionError> {
         self.stop(workspace).await?;
         let dir = Layout::new(&self.config.root, workspace)?.dir().to_owned();
-        let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(dir)).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(dir))
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)));
         self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&workspace);
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ProvisionError::Io("the workspace's files", error)),
@@ -181,7 +183,7 @@ impl ProcessProvisioner {
 
     /// Whether a workspace's daemon runs.
     pub async fn is_running(&self, workspace: WorkspaceId) -> bool {
-        Layout::new(&self.config.root, workspace).is_ok_and(|layout| pid::read(&layout).is_some_and(pid::Known::is_running))
+        Layout::new(&self.config.root, workspace).is_ok_and(|layout| pid::read(&layout).is_some_and(|known| known.runs()))
     }
 
     fn busy(&self, workspace: WorkspaceId) -> Arc<AsyncMutex<()>> {

@@ -38,11 +38,8 @@ pub(super) fn remove(layout: &Layout) {
 }
 
 impl Known {
-    pub(super) fn is_running(self) -> bool {
-        self.runs()
-    }
-
-    fn runs(&self) -> bool {
+    /// Whether it is there.
+    pub(super) fn runs(&self) -> bool {
         let same = stat(self.pid).filter(|stat| stat.start_ticks == self.start_ticks && !stat.ended);
         same.is_some() && self.boot == boot()
     }

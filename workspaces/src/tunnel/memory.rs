@@ -4,10 +4,7 @@ use super::{BoxIo, Tunnel, TunnelError, TunnelInfo, begin};
 use crate::PathKind;
 use async_trait::async_trait;
 use docket_wire::preface::Kind;
-use tokio::{
-    io::DuplexStream,
-    sync::mpsc,
-};
+use tokio::{io::DuplexStream, sync::mpsc};
 
 const BUFFER: usize = 64 * 1024;
 

@@ -58,7 +58,8 @@ pub(crate) async fn begin(mut io: BoxIo, kind: Kind, head: &[u8]) -> Result<BoxI
         preface::send(&mut io, kind, head).await?;
         if kind == Kind::Http { Ok(Ok(())) } else { preface::receive_status(&mut io).await }
     };
-    let status: io::Result<_> = tokio::time::timeout(OPEN, exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let status: io::Result<_> =
+        tokio::time::timeout(OPEN, exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     match status {
         Ok(Ok(())) => Ok(io),
         Ok(Err(message)) => Err(TunnelError::Refused(message)),

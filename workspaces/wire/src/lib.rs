@@ -3,6 +3,8 @@
 //!
 //! Nothing here knows what the files and processes are for.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod bootstrap;
 pub mod endpoint;
 pub mod file;

@@ -9,7 +9,10 @@ use docket_workspaced::{
     stream,
 };
 use docket_workspaces::{Daemon, tunnel::memory};
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tempfile::TempDir;
 
 pub(crate) struct Local {

@@ -153,7 +153,11 @@ impl Plane {
     }
 
     /// A request to a workspace's daemon, made again under the same key when the connection is lost: as every caller does.
-    pub(crate) async fn ask<T>(&self, workspace: WorkspaceId, request: impl AsyncFn(Daemon) -> Result<T, CallError>) -> Result<T, CallError> {
+    pub(crate) async fn ask<T>(
+        &self,
+        workspace: WorkspaceId,
+        request: impl AsyncFn(Daemon) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         loop {
             match request(self.daemon(workspace).await).await {
                 Err(CallError::Disconnected { .. }) => tokio::task::yield_now().await,
