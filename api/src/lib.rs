@@ -6,6 +6,8 @@
 //!
 //! Start reading at [`server::Server`], then [`routes`].
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod authentication;
 pub mod authorization;
 pub mod bench;

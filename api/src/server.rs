@@ -13,9 +13,13 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// How long a start waits for the view of users and tokens: it may have to be rebuilt.
+const TOKENS_KNOWN: Duration = Duration::from_secs(300);
 
 /// A control plane that is up and not yet serving.
 #[derive(Debug)]
@@ -86,6 +90,11 @@ impl Server {
         let control = control.await.context("the log cannot be read")?;
         control.set_up().await.context("the first account cannot be made")?;
         owner_token::ensure(&control, &config.data_dir).await?;
+        // Who reads the address may use a token at once.
+        let head = control.log.head().await.context("the log cannot be read")?;
+        if let Err(error) = projections.wait_for_one("users", head, TOKENS_KNOWN).await {
+            tracing::warn!(%error, "tokens are not known yet; requests are refused until they are");
+        }
         fs::write(address_file(&config.data_dir), address.to_string())?;
         let state = AppState { control, projections: Arc::new(projections), ending: CancellationToken::new() };
         Ok(Self { listener, state, hub, data_dir: config.data_dir.clone(), address })
@@ -126,7 +135,7 @@ impl Server {
 }
 
 /// One provider of cryptography for the whole process; a second call is no error.
-fn install_cryptography() {
+pub(crate) fn install_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

@@ -8,6 +8,7 @@ use crate::{
     page_rows::PageRows,
     postgres,
     request::Request,
+    snapshot::StoredSnapshot,
     sqlite,
     stream_id::StreamId,
     written::{WriteError, Written},
@@ -79,6 +80,13 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.bookmark(name).await,
             Self::Postgres(reader) => reader.bookmark(name).await,
+        }
+    }
+
+    pub(crate) async fn snapshot(&self, stream: &StreamId, version: u32) -> Result<Option<StoredSnapshot>, ReadError> {
+        match self {
+            Self::Sqlite(reader) => reader.snapshot(stream, version).await,
+            Self::Postgres(reader) => reader.snapshot(stream, version).await,
         }
     }
 

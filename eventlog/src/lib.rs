@@ -18,6 +18,9 @@
 //!
 //! *Invariant:* a row's leaf hash is a function of the row ([`leaf_hash`]), the same whoever wrote it.
 //!
+//! *Invariant:* a snapshot of an aggregate is never the truth. It is written after the events it holds, apart from every command;
+//! one that is missing, damaged or of another state's version costs a longer load and nothing else.
+//!
 //! *Invariant:* a slow reader costs no memory and loses nothing: it pulls, and what is not in the bounded memory any more it
 //! reads from rows.
 
@@ -44,6 +47,8 @@ mod postgres;
 mod recorded;
 mod request;
 mod ring;
+mod snapshot;
+mod snapshots;
 mod sqlite;
 mod stats;
 mod stream_id;

@@ -14,6 +14,8 @@ use crate::{
     postgres,
     recorded::Recorded,
     request::{Pending, Request},
+    snapshot::StoredSnapshot,
+    snapshots::{Job, SnapshotTask, Snapshots},
     sqlite,
     stats::Stats,
     stream_id::StreamId,
@@ -41,7 +43,8 @@ struct Inner {
     live: Arc<Live>,
     queue: mpsc::Sender<Work>,
     memory: Arc<Semaphore>,
-    reader: Reader,
+    reader: Arc<Reader>,
+    snapshots: Snapshots,
     tasks: TaskTracker,
 }
 
@@ -74,8 +77,11 @@ impl Log {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         // The writer of SQLite remembers more streams than a batch may name; see `sqlite::known`.
         tasks.spawn(Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384)).run());
+        let (reader, (snapshots, jobs)) = (Arc::new(reader), Snapshots::new());
+        tasks.spawn(SnapshotTask { jobs, live: live.clone(), reader: reader.clone(), queue: queue.clone() }.run());
         tasks.close();
-        Ok(Self(Arc::new(Inner { live, queue, memory: Arc::new(Semaphore::new(QUEUE_KIB)), reader, tasks })))
+        let memory = Arc::new(Semaphore::new(QUEUE_KIB));
+        Ok(Self(Arc::new(Inner { live, queue, memory, reader, snapshots, tasks })))
     }
 
     /// Appends events to one stream; returns when they are durable. Readers may see them a little earlier than the caller does.
@@ -201,7 +207,7 @@ impl Log {
     /// [`ReadError::Closed`], or [`ReadError::Storage`] when the database does not take it.
     pub async fn save_bookmark(&self, name: &str, position: u64, state: Vec<u8>) -> Result<(), ReadError> {
         let bookmark = Bookmark { position, state };
-        if let Reader::Postgres(reader) = &self.0.reader {
+        if let Reader::Postgres(reader) = &*self.0.reader {
             return Ok(reader.save_bookmark(name, &bookmark).await?);
         }
         let (reply, answer) = oneshot::channel();
@@ -256,12 +262,27 @@ impl Log {
             batches: counters.batches.get(),
             queued: (self.0.queue.max_capacity() - self.0.queue.capacity()) as u64,
             head: self.0.live.head(),
+            events_loaded: counters.events_loaded.get(),
+            snapshots_used: counters.snapshots_used.get(),
+            snapshots_taken: counters.snapshots_taken.get(),
+            snapshots_written: counters.snapshots_written.get(),
+            snapshots_failed: counters.snapshots_failed.get(),
         }
+    }
+
+    /// The stream's snapshot, if there is one of this version of the state.
+    pub(crate) async fn find_snapshot(&self, stream: &StreamId, version: u32) -> Result<Option<StoredSnapshot>, ReadError> {
+        self.0.reader.snapshot(stream, version).await
+    }
+
+    /// Has a snapshot written if there is room for it.
+    pub(crate) fn offer_snapshot(&self, job: impl FnOnce() -> Job) -> bool {
+        self.0.snapshots.offer(&self.0.live, job)
     }
 
     /// Whether nobody but this process can write.
     pub(crate) fn is_only_process(&self) -> bool {
-        matches!(self.0.reader, Reader::Sqlite(_))
+        matches!(*self.0.reader, Reader::Sqlite(_))
     }
 
     pub(crate) fn live(&self) -> &Live {

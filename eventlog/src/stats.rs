@@ -21,6 +21,14 @@ pub struct Stats {
     pub queued: u64,
     /// The newest position known to this process.
     pub head: u64,
+    /// Events read to bring aggregates up to date.
+    pub events_loaded: u64,
+    /// Loads of aggregates that began at a snapshot.
+    pub snapshots_used: u64,
+    /// Snapshots taken; each is then written, or fails, which harms nothing.
+    pub snapshots_taken: u64,
+    pub snapshots_written: u64,
+    pub snapshots_failed: u64,
 }
 
 /// The counters behind [`Stats`].
@@ -32,6 +40,11 @@ pub(crate) struct Counters {
     pub(crate) conflicts: Counter,
     pub(crate) failed: Counter,
     pub(crate) batches: Counter,
+    pub(crate) events_loaded: Counter,
+    pub(crate) snapshots_used: Counter,
+    pub(crate) snapshots_taken: Counter,
+    pub(crate) snapshots_written: Counter,
+    pub(crate) snapshots_failed: Counter,
 }
 
 #[derive(Debug, Default)]

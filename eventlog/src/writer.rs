@@ -8,6 +8,7 @@ use crate::{
     bookmark::Bookmark,
     live::Live,
     request::{Pending, Request},
+    snapshot::Snapshot,
     stream_id::StreamId,
     written::{Outcome, WriteError, Written},
 };
@@ -26,6 +27,11 @@ pub(crate) enum Work {
         bookmark: Bookmark,
         reply: oneshot::Sender<Result<(), String>>,
     },
+    /// A snapshot, likewise. It is written after the batch that it meets, so that it holds up nobody in it.
+    Snapshot {
+        snapshot: Snapshot,
+        reply: oneshot::Sender<Result<(), String>>,
+    },
 }
 
 pub(crate) struct Writer {
@@ -33,13 +39,15 @@ pub(crate) struct Writer {
     queue: mpsc::Receiver<Work>,
     /// Taken from the queue, but not fit for the batch that was being made.
     held: Option<Work>,
+    /// Snapshots taken from the queue while a batch was being made.
+    snapshots: Vec<(Snapshot, oneshot::Sender<Result<(), String>>)>,
     live: Arc<Live>,
     max_batch: usize,
 }
 
 impl Writer {
     pub(crate) fn new(store: Store, queue: mpsc::Receiver<Work>, live: Arc<Live>, max_batch: usize) -> Self {
-        Self { store, queue, held: None, live, max_batch }
+        Self { store, queue, held: None, snapshots: Vec::new(), live, max_batch }
     }
 
     /// Runs until the log closes, and answers everything that was taken before.
@@ -59,7 +67,9 @@ impl Writer {
                     };
                     let _ = reply.send(saved);
                 }
+                Work::Snapshot { snapshot, reply } => self.snapshots.push((snapshot, reply)),
             }
+            self.save_snapshots().await;
         }
         self.store.close().await;
     }
@@ -94,6 +104,7 @@ impl Writer {
                     bytes += next.request.weight;
                     batch.push(next);
                 }
+                Ok(Work::Snapshot { snapshot, reply }) => self.snapshots.push((snapshot, reply)),
                 Ok(other) => {
                     self.held = Some(other);
                     break;
@@ -102,6 +113,16 @@ impl Writer {
             }
         }
         batch
+    }
+
+    async fn save_snapshots(&mut self) {
+        for (snapshot, reply) in self.snapshots.drain(..) {
+            let saved = match &mut self.store {
+                Store::Sqlite(store) => store.save_snapshot(&snapshot).await,
+                Store::Postgres(_) => Err("a snapshot is saved without the writer here".into()),
+            };
+            let _ = reply.send(saved);
+        }
     }
 
     async fn commit(&mut self, batch: Vec<Pending>) {

@@ -12,7 +12,10 @@ use std::borrow::Cow;
 /// The migrations of a log on SQLite.
 #[must_use]
 pub fn sqlite() -> Migrator {
-    migrator(&[(1, "log", include_str!("../sqlite/0001_log.sql"))])
+    migrator(&[
+        (1, "log", include_str!("../sqlite/0001_log.sql")),
+        (2, "snapshots", include_str!("../sqlite/0002_snapshots.sql")),
+    ])
 }
 
 /// The migrations of a log on Postgres. They take sqlx's advisory lock, so several processes may start at once.
@@ -22,6 +25,7 @@ pub fn postgres() -> Migrator {
         (1, "log", include_str!("../postgres/0001_log.sql")),
         (2, "guards", include_str!("../postgres/0002_guards.sql")),
         (3, "append", include_str!("../postgres/0003_append.sql")),
+        (4, "snapshots", include_str!("../postgres/0004_snapshots.sql")),
     ])
 }
 

@@ -83,14 +83,12 @@ impl Answer {
     }
 
     /// The body of a success.
-    #[must_use]
     pub fn ok(&self) -> Value {
         assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text());
         self.json()
     }
 
     /// Panics unless it is a problem document of this status; its code and detail.
-    #[must_use]
     pub fn problem(&self, status: u16) -> (String, String) {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.headers["content-type"], "application/problem+json");

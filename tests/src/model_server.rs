@@ -224,7 +224,11 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
                             gate.pass().await;
                             continue;
                         }
-                        Piece::Cut => Err(io::Error::other("cut")),
+                        Piece::Cut => {
+                            // What came before is sent first.
+                            tokio::task::yield_now().await;
+                            Err(io::Error::other("cut"))
+                        }
                         piece => {
                             calls += usize::from(matches!(piece, Piece::Call(..)));
                             Ok(Bytes::from(bytes_of(piece, calls)))
@@ -246,7 +250,8 @@ async fn complete(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: B
 
 fn bytes_of(piece: Piece, calls: usize) -> Vec<u8> {
     let frame = |document: &Value| format!("data: {document}\n\n");
-    let delta = |delta: Value| frame(&json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] })).into_bytes();
+    let delta =
+        |delta: Value| frame(&json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] })).into_bytes();
     match piece {
         Piece::Text(text) => delta(json!({ "content": text })),
         Piece::Call(n, tool) => {

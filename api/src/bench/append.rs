@@ -2,7 +2,7 @@
 
 use super::{
     bulk,
-    load::{self, Done, Load},
+    load::{self, Done, Load, many},
     measured::Measured,
     plain_cqrs,
     report::Figure,
@@ -27,7 +27,7 @@ pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()
 }
 
 async fn on(bench: &Bench, backend: Backend, measured: &mut Measured) -> Result<()> {
-    let fdatasync = bench.disk().await?.samples.clone();
+    let fdatasync = bench.disk().await?.samples;
     let single = ceiling(bench, backend, 1).await?;
     let bulk = ceiling(bench, backend, BULK).await?.per_second;
     let ceiling_name = format!("bulk insert of {BULK}");
@@ -80,10 +80,6 @@ async fn on(bench: &Bench, backend: Backend, measured: &mut Measured) -> Result<
         }
     }
     Ok(())
-}
-
-fn many(chats: usize) -> String {
-    if chats == 1 { "1 chat".to_owned() } else { format!("{chats} chats") }
 }
 
 async fn ours(bench: &Bench, backend: Backend, chats: usize, events: u64) -> Result<Done> {

@@ -34,7 +34,6 @@ enum Connected {
 }
 
 /// Inserts batches of so many rows into an empty database for as long as `time`.
-#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
 pub(super) async fn insert(url: &DatabaseUrl, rows: u64, time: Duration) -> Result<Bulk> {
     let id = Uuid::now_v7();
     make_tables(url, id).await?;
@@ -45,8 +44,8 @@ pub(super) async fn insert(url: &DatabaseUrl, rows: u64, time: Duration) -> Resu
     while begin.elapsed() < time {
         let one = Instant::now();
         match &mut connected {
-            Connected::Sqlite(connection) => batch.into_sqlite(connection, next).await?,
-            Connected::Postgres(connection) => batch.into_postgres(connection, next).await?,
+            Connected::Sqlite(connection) => batch.to_sqlite(connection, next).await?,
+            Connected::Postgres(connection) => batch.to_postgres(connection, next).await?,
         }
         commits.add(one.elapsed());
         next += batch.payloads.len() as i64;
@@ -93,7 +92,7 @@ struct Batch {
 }
 
 impl Batch {
-    async fn into_sqlite(&self, connection: &mut SqliteConnection, first: i64) -> Result<()> {
+    async fn to_sqlite(&self, connection: &mut SqliteConnection, first: i64) -> Result<()> {
         let rows = vec!["(?,1,?,1,1,?,1,?,?)"; self.payloads.len()].join(",");
         let statement = format!(
             "INSERT INTO events (position, stream, sequence, scope, event_type, payload, metadata, recorded_at, leaf_hash) VALUES {rows}"
@@ -105,7 +104,7 @@ impl Batch {
         Ok(())
     }
 
-    async fn into_postgres(&self, connection: &mut PgConnection, first: i64) -> Result<()> {
+    async fn to_postgres(&self, connection: &mut PgConnection, first: i64) -> Result<()> {
         const INSERT: &str = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
                 metadata, position, scope, recorded_at, leaf_hash) \
             SELECT 'model_call', $1, position, 'model_call.text_streamed', '1', payload::json, $2::json, position, $3, position, $4 \

@@ -15,13 +15,16 @@ const BYTES: usize = 8 << 10;
 const IN_MEMORY: f64 = 0.02;
 
 pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()> {
-    let writes = bench.disk().await?;
+    let (folder, time) = (bench.scratch.folder().to_owned(), bench.time);
+    let writes = tokio::task::spawn_blocking(move || write(&folder, time)).await??;
     measured.figure("fdatasync after 8 KiB more, one after the other", writes.per_second, "a second");
     measured.figure("  p50", writes.samples.median(), "ms");
     measured.figure("  p99", writes.samples.p99(), "ms");
     if writes.samples.median() < IN_MEMORY {
         let folder = bench.scratch.folder().display();
-        measured.remark(&format!("{folder} seems to lie in memory, so nothing here waits for a disk; set TMPDIR to a folder on one"));
+        measured.remark(&format!(
+            "{folder} seems to lie in memory, so nothing here waits for a disk; set TMPDIR to a folder on one"
+        ));
     }
     let work = tokio::task::spawn_blocking(cpu::fixed_work).await?;
     measured.figure("SHA-256 of 128 MiB, on one processor", work.as_secs_f64() * 1000.0, "ms");
@@ -35,7 +38,6 @@ pub(super) struct Writes {
 }
 
 /// Appends to a file in the folder and waits for the disk each time.
-#[expect(clippy::cast_precision_loss, reason = "a count of writes")]
 pub(super) fn write(folder: &Path, time: Duration) -> Result<Writes> {
     let path = folder.join("disk");
     let mut file = File::create(&path)?;

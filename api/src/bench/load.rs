@@ -32,6 +32,11 @@ pub(super) struct Done {
     pub(super) requests: Samples,
 }
 
+/// `1 chat`, `10 chats`
+pub(super) fn many(chats: usize) -> String {
+    if chats == 1 { "1 chat".to_owned() } else { format!("{chats} chats") }
+}
+
 /// The events of a request, as a provider's decoder makes them.
 pub(super) fn tokens(from: u64, count: u64) -> Vec<ModelCallEvent> {
     const WORDS: [&str; 8] = ["The", " quick", " brown", " fox", " jumps", " over", " the lazy", " dog.\n"];
@@ -108,7 +113,6 @@ impl Start {
 }
 
 /// Runs `count` tasks from one moment on, each of which measures its own requests of so many events.
-#[expect(clippy::cast_precision_loss, reason = "a count of events")]
 pub(super) async fn together<F>(count: usize, events: u64, task: impl Fn(Start) -> F) -> Result<Done>
 where
     F: Future<Output = Result<Samples>> + Send + 'static,

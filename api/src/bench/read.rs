@@ -68,7 +68,6 @@ async fn fill(url: &DatabaseUrl) -> Result<Uuid> {
 }
 
 /// Events a second.
-#[expect(clippy::cast_precision_loss, reason = "a count of events")]
 async fn catch_up(log: &Log, filter: &Filter, expected: u64) -> Result<f64> {
     let (begin, mut count, mut after) = (Instant::now(), 0, 0);
     loop {
@@ -84,7 +83,6 @@ async fn catch_up(log: &Log, filter: &Filter, expected: u64) -> Result<f64> {
 }
 
 /// Rows a second where the same payloads and hashes are just selected, in the same pages.
-#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
 async fn bare(url: &DatabaseUrl) -> Result<f64> {
     let (begin, mut count, mut after) = (Instant::now(), 0_u64, 0_i64);
     macro_rules! pages {

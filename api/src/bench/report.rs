@@ -119,14 +119,8 @@ mod tests {
         let figure = Figure::new("sqlite, 1 chat", 1_234_567.8, "events/s").beside("bulk insert", 2_469_135.6);
         let part =
             PartReport { part: Part::Append, seconds: 1.0, figures: vec![figure], error: Some("the disk is full".to_owned()) };
-        let report = Report {
-            version: "0",
-            build: "debug",
-            processors: 2,
-            load_before: None,
-            load_after: None,
-            parts: vec![part],
-        };
+        let report =
+            Report { version: "0", build: "debug", processors: 2, load_before: None, load_after: None, parts: vec![part] };
         let shown = report.to_string();
         assert!(shown.contains("1,234,568 events/s   0.50 × bulk insert (2,469,136)"), "{shown}");
         assert!(shown.contains("FAILED: the disk is full") && !report.is_whole(), "{shown}");

@@ -10,13 +10,17 @@ use super::{
     turns::Turns,
 };
 use anyhow::{Context as _, Result};
-use docket_domain::{Context, chat::Chat, ids::ChatId};
+use docket_domain::{
+    Context,
+    chat::{Chat, ChatCommand},
+    ids::ChatId,
+};
 use docket_eventlog::{Aggregates, Log, Options};
 use std::time::Instant;
 use uuid::Uuid;
 
 const SIZES: [u64; 3] = [10, 10_000, 1_000_000];
-/// Turns that are measured, of four commands each.
+/// Turns that are measured: of a prompt and three commands of the worker's each.
 const TURNS: usize = 75;
 
 pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()> {
@@ -36,18 +40,25 @@ async fn on(bench: &Bench, backend: Backend, measured: &mut Measured) -> Result<
         bench.scratch.remove(database).await?;
         let done = done?;
 
-        let (median, p99) = (done.warm.median(), done.warm.p99());
-        let (first_median, first_p99) = *smallest.get_or_insert((median, p99));
+        let values = [done.prompts.median(), done.others.median(), done.others.p99()];
+        let first = *smallest.get_or_insert(values);
         let name = format!("{backend}, chat of {size} events");
-        measured.add(Figure::new(format!("{name}, command, p50"), median, "ms").beside("of the smallest", first_median));
-        measured.add(Figure::new(format!("{name}, command, p99"), p99, "ms").beside("of the smallest", first_p99));
+        for (what, value, first) in [
+            ("a prompt, p50", values[0], first[0]),
+            ("the worker's commands, p50", values[1], first[1]),
+            ("the worker's commands, p99", values[2], first[2]),
+        ] {
+            measured.add(Figure::new(format!("{name}, {what}"), value, "ms").beside("that of the smallest", first));
+        }
         measured.figure(&format!("{name}, cold load"), done.cold, "ms");
     }
     Ok(())
 }
 
 struct Done {
-    warm: Samples,
+    /// With the aggregate in memory.
+    prompts: Samples,
+    others: Samples,
     /// In milliseconds.
     cold: f64,
 }
@@ -61,14 +72,15 @@ async fn of_size(log: &Log, size: u64) -> Result<Done> {
     let cold = begin.elapsed().as_secs_f64() * 1000.0;
     anyhow::ensure!(loaded == written, "{loaded} of {written} events were loaded");
 
-    let mut warm = Samples::default();
+    let (mut prompts, mut others) = (Samples::default(), Samples::default());
     for _ in 0..TURNS {
         for command in turns.next()? {
+            let samples = if matches!(command, ChatCommand::Submit { .. }) { &mut prompts } else { &mut others };
             let context = Context { id: Uuid::now_v7(), ..context() };
             let one = Instant::now();
             chats.execute(chat.0, Some(chat.0), metadata(log.worker(), chat), &context, command, vec![]).await?;
-            warm.add(one.elapsed());
+            samples.add(one.elapsed());
         }
     }
-    Ok(Done { warm, cold })
+    Ok(Done { prompts, others, cold })
 }

@@ -39,7 +39,12 @@ impl Turns {
         Ok([
             ChatCommand::Submit { prompt, delivery: Delivery::TurnEnd },
             ChatCommand::ClaimTurn { worker, from: None },
-            ChatCommand::StartModelCall { worker, model_call_id, model: "openai/bench".parse()?, request_sha256: "0".repeat(64) },
+            ChatCommand::StartModelCall {
+                worker,
+                model_call_id,
+                model: "openai/bench".parse()?,
+                request_sha256: "0".repeat(64),
+            },
             ChatCommand::CompleteModelCall {
                 worker,
                 model_call_id,
@@ -73,6 +78,8 @@ impl Turns {
             for command in self.next()? {
                 decide(&mut state, command, &mut waiting)?;
             }
+            // No decision here needs them, and looking through them would make the filling quadratic.
+            state.messages.clear();
         }
     }
 }

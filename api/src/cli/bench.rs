@@ -5,6 +5,7 @@ use crate::bench::{self, Options, Part};
 use anyhow::Result;
 use clap::Args;
 use std::{process::ExitCode, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 #[derive(Args, Debug)]
 pub(super) struct Bench {
@@ -31,9 +32,11 @@ impl Bench {
             print::note("This is a debug build: its figures say little. Use `cargo run --release -- bench`.");
         }
         let bench = bench::Bench::new(Options { postgres: self.postgres, time, parts, note: print::note })?;
+        let stop = CancellationToken::new();
+        tokio::spawn(super::serve::stop_on_signal(stop.clone()));
         let report = tokio::select! {
             report = bench.run() => Some(report),
-            _ = tokio::signal::ctrl_c() => None,
+            () = stop.cancelled() => None,
         };
         bench.clean().await?;
         let Some(report) = report else { return Ok(ExitCode::from(130)) };

@@ -15,11 +15,13 @@ pub(crate) struct Cached<A> {
     pub(crate) position: u64,
     /// The log's position up to which the stream is known to have no further events.
     pub(crate) as_of: Option<u64>,
+    /// The sequence of the stream's last snapshot, as far as it is known here; 0 for none.
+    pub(crate) snapshot: u64,
 }
 
 impl<A: Default> Default for Cached<A> {
     fn default() -> Self {
-        Self { state: A::default(), sequence: 0, position: 0, as_of: None }
+        Self { state: A::default(), sequence: 0, position: 0, as_of: None, snapshot: 0 }
     }
 }
 

@@ -78,8 +78,9 @@ where
             return Ok(Vec::new());
         }
         let before = context.cached.sequence;
+        let stream = stream::<A>(&context.id);
         let append = Append {
-            stream: stream::<A>(&context.id),
+            stream: stream.clone(),
             scope: metadata.get(SCOPE).map(|scope| scope.parse()).transpose().map_err(undecodable)?,
             expected: Expected::after(before),
             events: encode(&events).map_err(undecodable)?,
@@ -93,6 +94,7 @@ where
             Err(error) => return Err(AggregateError::DatabaseConnectionError(Box::new(error))),
         };
         (context.cached.position, context.cached.sequence) = (appended.last_position, appended.last_sequence);
+        self.snapshot_if_due(&stream, &mut context.cached);
         *context.slot = Some(context.cached);
         let envelope = |(sequence, payload)| EventEnvelope {
             aggregate_id: context.id.clone(),

@@ -89,6 +89,7 @@ where
                 Ok(Appended { last_position: position, last_sequence: sequence, .. }) => {
                     events.iter().for_each(|event| cached.state.apply_event(event));
                     (cached.position, cached.sequence) = (position, sequence);
+                    self.snapshot_if_due(&stream, cached);
                     return Ok(Executed { position, sequence, events, repeated: false });
                 }
                 Err(error @ AppendError::Conflict { .. }) => {

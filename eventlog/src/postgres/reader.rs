@@ -2,8 +2,15 @@
 
 use super::listener::lock_key;
 use crate::{
-    blob::StoredBlob, bookmark::Bookmark, error::ReadError, filter::Filter, names::Names, page_rows::PageRows,
-    recorded::Recorded, stream_id::StreamId,
+    blob::StoredBlob,
+    bookmark::Bookmark,
+    error::ReadError,
+    filter::Filter,
+    names::Names,
+    page_rows::PageRows,
+    recorded::Recorded,
+    snapshot::{Snapshot, SnapshotRow, StoredSnapshot},
+    stream_id::StreamId,
 };
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use std::sync::Arc;
@@ -88,6 +95,41 @@ impl Reader {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    pub(crate) async fn snapshot(&self, stream: &StreamId, version: u32) -> Result<Option<StoredSnapshot>, ReadError> {
+        let row: Option<SnapshotRow> = sqlx::query_as(
+            "SELECT s.sequence, s.leaf_hash, s.state, e.position, e.leaf_hash FROM aggregate_snapshots s \
+             LEFT JOIN events e USING (aggregate_type, aggregate_id, sequence) \
+             WHERE s.aggregate_type = $1 AND s.aggregate_id = $2 AND s.state_version = $3",
+        )
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .bind(i64::from(version))
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(StoredSnapshot::from_row))
+    }
+
+    pub(crate) async fn save_snapshot(&self, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        // Nobody is told of it, so nobody need wait for the disk. It never gets there before the events, which came first.
+        sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
+        sqlx::query(
+            "INSERT INTO aggregate_snapshots (aggregate_type, aggregate_id, sequence, leaf_hash, state_version, state) \
+             SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.leaf_hash, $4, $5 FROM events e \
+             WHERE e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.sequence = $3 \
+             ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET sequence = excluded.sequence, \
+               leaf_hash = excluded.leaf_hash, state_version = excluded.state_version, state = excluded.state",
+        )
+        .bind(&*snapshot.stream.aggregate_type)
+        .bind(&*snapshot.stream.aggregate_id)
+        .bind(snapshot.sequence.cast_signed())
+        .bind(i64::from(snapshot.state_version))
+        .bind(&snapshot.state)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
     }
 
     /// What an earlier command did to the stream: (last position, last sequence).

@@ -5,6 +5,8 @@ mod lock;
 mod plan;
 mod reader;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use reader::Reader;

@@ -1,8 +1,15 @@
 //! The connections that read.
 
 use crate::{
-    blob::StoredBlob, bookmark::Bookmark, error::ReadError, filter::Filter, names::Names, page_rows::PageRows,
-    recorded::Recorded, stream_id::StreamId,
+    blob::StoredBlob,
+    bookmark::Bookmark,
+    error::ReadError,
+    filter::Filter,
+    names::Names,
+    page_rows::PageRows,
+    recorded::Recorded,
+    snapshot::{SnapshotRow, StoredSnapshot},
+    stream_id::StreamId,
 };
 use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool, sqlite::SqliteRow};
 use std::sync::Arc;
@@ -72,6 +79,20 @@ impl Reader {
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.map(|(position, state)| Bookmark { position: position.unsigned_abs(), state }))
+    }
+
+    pub(crate) async fn snapshot(&self, stream: &StreamId, version: u32) -> Result<Option<StoredSnapshot>, ReadError> {
+        let row: Option<SnapshotRow> = sqlx::query_as(
+            "SELECT s.sequence, s.leaf_hash, s.state, e.position, e.leaf_hash FROM aggregate_snapshots s \
+             LEFT JOIN events e ON e.stream = s.stream AND e.sequence = s.sequence \
+             WHERE s.stream = (SELECT id FROM streams WHERE aggregate_type = ? AND aggregate_id = ?) AND s.state_version = ?",
+        )
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .bind(version)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(StoredSnapshot::from_row))
     }
 
     /// What an earlier command did to the stream: (last position, last sequence).

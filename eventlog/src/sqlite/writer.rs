@@ -10,6 +10,7 @@ use crate::{
     error::OpenError,
     options::Durability,
     request::Request,
+    snapshot::Snapshot,
     written::{WriteError, Written},
 };
 use sqlx::{
@@ -39,22 +40,11 @@ impl Writer {
             return Ok(known.position);
         }
         let mut connection = self.options.connect().await?;
-        self.assert_durable(&mut connection).await?;
+        assert_durable(&mut connection, self.durability).await?;
         let known = Known::read(&mut connection).await?;
         let position = known.position;
         self.open = Some((connection, known));
         Ok(position)
-    }
-
-    /// A pragma that is not understood is ignored by SQLite, so ask what holds.
-    async fn assert_durable(&self, connection: &mut SqliteConnection) -> Result<(), OpenError> {
-        let (synchronous,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&mut *connection).await?;
-        let (journal,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
-        let wanted = if self.durability == Durability::Sync { 2 } else { 1 };
-        if synchronous != wanted || journal != "wal" {
-            return Err(OpenError::Unsuitable(format!("synchronous is {synchronous}, the journal is {journal}")));
-        }
-        Ok(())
     }
 
     /// Writes a batch as one transaction.
@@ -102,6 +92,32 @@ impl Writer {
         saved.map(|_| ()).map_err(|error| error.to_string())
     }
 
+    /// Writes a snapshot in a transaction of its own, which can fail without harm to any batch and does not wait for the disk. It
+    /// never gets there before the events, which came first.
+    pub(crate) async fn save_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), String> {
+        self.connect().await.map_err(|error| error.to_string())?;
+        let Some((connection, _)) = &mut self.open else { return Err("not connected".into()) };
+        let saved = match connection.execute("PRAGMA synchronous = NORMAL").await {
+            Ok(_) => insert_snapshot(connection, snapshot).await,
+            Err(error) => Err(error),
+        };
+        let restored = match self.durability {
+            Durability::Sync => connection.execute("PRAGMA synchronous = FULL").await.map(|_| ()),
+            Durability::Relaxed => Ok(()),
+        };
+        let durable = assert_durable(connection, self.durability).await;
+        if restored.is_err() || durable.is_err() {
+            // The next batch must not find a connection that promises less; a new one is asked again.
+            self.disconnect().await;
+        }
+        saved.map_err(|error| error.to_string())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.open.as_mut().unwrap().0
+    }
+
     pub(crate) async fn disconnect(&mut self) {
         if let Some((connection, _)) = self.open.take()
             && let Err(error) = connection.close().await
@@ -109,6 +125,33 @@ impl Writer {
             tracing::warn!(%error, "the log's writing connection did not close well");
         }
     }
+}
+
+/// A pragma that is not understood is ignored by SQLite, so ask what holds.
+async fn assert_durable(connection: &mut SqliteConnection, durability: Durability) -> Result<(), OpenError> {
+    let (synchronous,): (i64,) = sqlx::query_as("PRAGMA synchronous").fetch_one(&mut *connection).await?;
+    let (journal,): (String,) = sqlx::query_as("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
+    let wanted = if durability == Durability::Sync { 2 } else { 1 };
+    if synchronous != wanted || journal != "wal" {
+        return Err(OpenError::Unsuitable(format!("synchronous is {synchronous}, the journal is {journal}")));
+    }
+    Ok(())
+}
+
+async fn insert_snapshot(connection: &mut SqliteConnection, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO aggregate_snapshots (stream, sequence, leaf_hash, state_version, state) \
+         SELECT e.stream, e.sequence, e.leaf_hash, ?, ? FROM events e \
+         WHERE e.stream = (SELECT id FROM streams WHERE aggregate_type = ? AND aggregate_id = ?) AND e.sequence = ?",
+    )
+    .bind(snapshot.state_version)
+    .bind(&snapshot.state)
+    .bind(&*snapshot.stream.aggregate_type)
+    .bind(&*snapshot.stream.aggregate_id)
+    .bind(snapshot.sequence.cast_signed())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Everything of a transaction but its end.

@@ -5,7 +5,7 @@ mod plane;
 mod provider;
 mod reader;
 
-use super::{cpu, measured::Measured, report::Figure, run::Bench, samples::Samples, scratch::Backend};
+use super::{cpu, load::many, measured::Measured, report::Figure, run::Bench, samples::Samples, scratch::Backend};
 use anyhow::{Context, Result};
 use plane::Plane;
 use provider::{Pace, Provider};
@@ -17,29 +17,32 @@ use tokio::{task::JoinSet, time::timeout};
 const CHATS: [usize; 3] = [1, 10, 100];
 /// Tokens a second of one chat, as a quick model sends them.
 const RATE: u32 = 50;
+/// The same readers at the same provider.
+const ALONE: &str = "without Docket";
 /// Readers of the one chat in [`fan_out`].
 const READERS: usize = 100;
 /// How long after the last token was due everything has to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()> {
-    let mut direct = Vec::new();
+    measured.remark(&format!("each chat at {RATE} tokens/s"));
+    let mut alone = Vec::new();
     for chats in CHATS {
-        direct.push(without_us(bench, chats).await.context("the load generator alone")?);
+        alone.push(without_us(bench, chats).await.context("the load generator alone")?);
     }
     for backend in bench.scratch.backends() {
-        for (chats, direct) in CHATS.into_iter().zip(&direct) {
-            let streamed = through_us(bench, backend, chats, 1).await.with_context(|| format!("{backend}, {chats} chats"))?;
+        for (chats, alone) in CHATS.into_iter().zip(&alone) {
             let fdatasync = bench.disk().await?.samples.median();
-            let name = format!("{backend}, {chats} chats at {RATE} tokens/s");
-            let beside = "without Docket";
-            let p50 = Figure::new(format!("{name}, p50"), streamed.samples.median(), "ms");
-            measured.add(p50.beside(beside, direct.samples.median()).beside("fdatasync", fdatasync));
-            measured.add(Figure::new(format!("{name}, p99"), streamed.samples.p99(), "ms").beside(beside, direct.samples.p99()));
-            measured.add(Figure::new(format!("{name}, max"), streamed.samples.max(), "ms").beside(beside, direct.samples.max()));
-            measured.add(streamed.rate(&name).beside(beside, direct.rate("").value));
+            let streamed = through_us(bench, backend, chats, 1).await.with_context(|| format!("{backend}, {}", many(chats)))?;
+            let name = format!("{backend}, {}", many(chats));
+            let (ours, bare) = (&streamed.samples, &alone.samples);
+            let median = Figure::new(format!("{name}, p50"), ours.median(), "ms");
+            measured.add(median.beside(ALONE, bare.median()).beside("fdatasync", fdatasync));
+            measured.add(Figure::new(format!("{name}, p99"), ours.p99(), "ms").beside(ALONE, bare.p99()));
+            measured.add(Figure::new(format!("{name}, max"), ours.max(), "ms").beside(ALONE, bare.max()));
+            measured.add(streamed.rate(&name).beside(ALONE, alone.rate("").value));
             measured.add(streamed.delivered(&name));
-            measured.add(streamed.processor(&name).beside("the load generator alone", direct.processor("").value));
+            measured.add(streamed.processor(&name).beside(ALONE, alone.processor("").value));
         }
     }
     Ok(())
@@ -49,7 +52,7 @@ pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()
 pub(super) async fn fan_out(bench: &Bench, measured: &mut Measured) -> Result<()> {
     for backend in bench.scratch.backends() {
         let streamed = through_us(bench, backend, 1, READERS).await.with_context(|| backend.to_string())?;
-        let name = format!("{backend}, 1 chat at {RATE} tokens/s, {READERS} readers");
+        let name = format!("{backend}, {READERS} readers");
         measured.figure(&format!("{name}, p50"), streamed.samples.median(), "ms");
         measured.figure(&format!("{name}, p99"), streamed.samples.p99(), "ms");
         measured.add(streamed.delivered(&name));
@@ -68,21 +71,20 @@ struct Streamed {
     processor: Duration,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of tokens")]
 impl Streamed {
     fn rate(&self, name: &str) -> Figure {
-        Figure::new(format!("{name}, tokens received"), self.received as f64 / self.elapsed.as_secs_f64(), "a second")
+        Figure::new(format!("{name}, rate"), self.received as f64 / self.elapsed.as_secs_f64(), "tokens/s")
     }
 
     fn delivered(&self, name: &str) -> Figure {
-        Figure::new(format!("{name}, tokens received"), self.received as f64, "tokens").beside("sent", self.sent as f64)
+        Figure::new(format!("{name}, delivered"), self.received as f64, "tokens").beside("sent", self.sent as f64)
     }
 
     /// Of the whole process.
     fn processor(&self, name: &str) -> Figure {
         let million = self.received.max(1) as f64 / 1e6;
         let value = self.processor.as_secs_f64() / million;
-        Figure::new(format!("{name}, CPU of server and load generator"), value, "s/million")
+        Figure::new(format!("{name}, CPU, with the load generator"), value, "s/million")
     }
 }
 

@@ -43,7 +43,6 @@ impl Plane {
             workspaced: None,
             allow_unconfined: false,
         };
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let providers = Providers::from_env(|name| (name == "OPENAI_BASE_URL").then(|| provider.to_owned()))?;
         let server = Server::start_with(&config, providers).await?;
         let base = format!("http://{}/api/v1", server.address());

@@ -1,0 +1,106 @@
+//! What only the writer's own connection can be asked, or told.
+
+use super::*;
+use crate::{
+    append::{Append, Expected, NewEvent},
+    request::Request,
+    snapshot::Snapshot,
+    stream_id::StreamId,
+    written::{Outcome, WriteError},
+};
+use sqlx::Executor;
+use std::path::PathBuf;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("docket-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    async fn open(&self, durability: Durability) -> Writer {
+        open(&self.0.join("log.db"), &Options { durability, ..Options::default() }).await.unwrap().0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn stream() -> StreamId {
+    StreamId::new("chat", "1")
+}
+
+fn request(bytes: usize) -> Request {
+    let payload = format!("\"{}\"", "x".repeat(bytes)).into();
+    let event = NewEvent { event_type: "chat.noted".into(), event_version: "1".into(), payload };
+    let (scope, expected, metadata) = (None, Expected::Any, docket_domain::Metadata::system());
+    Request::new(Append { stream: stream(), scope, expected, events: vec![event], blobs: Vec::new(), metadata }).unwrap()
+}
+
+/// A snapshot does not wait for the disk; the events after it do.
+#[tokio::test]
+async fn a_snapshot_leaves_the_connection_durable() {
+    for (durability, synchronous) in [(Durability::Sync, 2), (Durability::Relaxed, 1)] {
+        let folder = Folder::new();
+        let mut writer = folder.open(durability).await;
+        writer.write(&[&request(1)]).await.unwrap();
+        for state in [vec![1; 10], vec![2; 100_000]] {
+            let snapshot = Snapshot { stream: stream(), sequence: 1, state_version: 1, state };
+            writer.save_snapshot(&snapshot).await.unwrap();
+            assert_eq!(writer.ask("PRAGMA synchronous").await, synchronous);
+        }
+        assert_eq!(writer.ask("SELECT length(state) FROM aggregate_snapshots").await, 100_000);
+        // Nor does one that fails, and one of an event that is not there is not written.
+        let beyond = Snapshot { stream: stream(), sequence: 2, state_version: 1, state: vec![3] };
+        writer.save_snapshot(&beyond).await.unwrap();
+        assert_eq!(writer.ask("SELECT length(state) FROM aggregate_snapshots").await, 100_000);
+        writer.tell("DROP TABLE aggregate_snapshots").await;
+        writer.save_snapshot(&beyond).await.unwrap_err();
+        assert_eq!(writer.ask("PRAGMA synchronous").await, synchronous);
+    }
+}
+
+/// A full disk: a clear error, nothing half written, and everything works again when there is room.
+#[tokio::test]
+async fn recovers_from_a_full_disk() {
+    let folder = Folder::new();
+    let mut writer = folder.open(Durability::Sync).await;
+    writer.write(&[&request(1)]).await.unwrap();
+    let pages = writer.ask("PRAGMA page_count").await;
+    writer.tell(&format!("PRAGMA max_page_count = {}", pages + 8)).await;
+    let mut written = 1;
+    let error = loop {
+        // A snapshot that finds no room fails alone.
+        let state = vec![0; 200_000];
+        let snapshot = Snapshot { stream: stream(), sequence: written, state_version: 1, state };
+        assert!(writer.save_snapshot(&snapshot).await.unwrap_err().contains("full"));
+        let batch = [request(3000), request(3000)];
+        match writer.write(&batch.each_ref()).await {
+            Ok(_) => written += 2,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, WriteError::Unavailable(reason) if reason.contains("full")), "{error:?}");
+    assert!(written > 1);
+    // The limit was the connection's, and a new one is made after the failure: there is room.
+    let again = writer.write(&[&request(3000)]).await.unwrap();
+    assert_eq!(again.outcomes, [Outcome::Written { last_position: written + 1, last_sequence: written + 1 }]);
+    let snapshot = Snapshot { stream: stream(), sequence: written, state_version: 1, state: vec![0; 200_000] };
+    writer.save_snapshot(&snapshot).await.unwrap();
+    assert_eq!(writer.ask("SELECT count(*) FROM events").await.unsigned_abs(), written + 1);
+}
+
+impl Writer {
+    async fn ask(&mut self, sql: &str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.connection()).await.unwrap()
+    }
+
+    async fn tell(&mut self, sql: &str) {
+        self.connection().execute(sql).await.unwrap();
+    }
+}
