@@ -12,5 +12,8 @@ fn the_document_is_the_one_that_is_kept() {
         fs::write(&path, &document).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == document, "the interface changed; look at the diff after UPDATE_OPENAPI=1 cargo test -p docket-api --test openapi");
+    assert!(
+        kept == document,
+        "the interface changed; look at the diff after UPDATE_OPENAPI=1 cargo test -p docket-api --test openapi"
+    );
 }

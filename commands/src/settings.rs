@@ -15,10 +15,6 @@ pub struct Settings {
 impl Settings {
     #[must_use]
     pub fn new(url: String) -> Self {
-        Self {
-            url,
-            build_timeout: Duration::from_secs(600),
-            reattach_timeout: Duration::from_secs(60),
-        }
+        Self { url, build_timeout: Duration::from_secs(600), reattach_timeout: Duration::from_secs(60) }
     }
 }
