@@ -25,7 +25,7 @@ fn happened(kind: u8, n: u8, text: String) -> ChatEvent {
     let (by, turn_id, queued_id, model_call_id) = (UserId(id), TurnId(id), QueuedId(id), ModelCallId(id));
     let (tool_call_id, message_id, workspace_id) = (ToolCallId(id), MessageId(id), WorkspaceId(id));
     let model = "a/b".parse().unwrap();
-    let some_model = (n % 2 == 0).then(|| "c/d/e".parse().unwrap());
+    let some_model = n.is_multiple_of(2).then(|| "c/d/e".parse().unwrap());
     let content = vec![PromptPart::Text { text: text.clone() }];
     let call = ToolCall { id: tool_call_id, provider_id: text.clone(), name: "read".into(), input: text.clone() };
     let failure = Failure::new(FailureClass::Overloaded, "busy");
@@ -43,7 +43,8 @@ fn happened(kind: u8, n: u8, text: String) -> ChatEvent {
         12 => ChatEvent::TurnFailed { turn_id, failure },
         13 => ChatEvent::ModelCallStarted { model_call_id, turn_id, step: 1, attempt: 1, model, request_sha256: text },
         14..=16 => {
-            let reasoning = AssistantPart::Reasoning { text: text.clone(), signature: (n % 2 == 0).then(|| text.clone()) };
+            let reasoning =
+                AssistantPart::Reasoning { text: text.clone(), signature: n.is_multiple_of(2).then(|| text.clone()) };
             let opaque = AssistantPart::Opaque { dialect: "x".into(), data: text };
             let parts = vec![reasoning, AssistantPart::ToolCall(call), opaque];
             ChatEvent::ModelCallCompleted { model_call_id, model, parts, usage, stop_reason: StopReason::ToolUse }
