@@ -41,7 +41,7 @@ pub enum Backend {
 #[derive(Debug)]
 pub struct Server {
     folder: TempDir,
-    database: Option<Database>,
+    database: Option<Arc<Database>>,
     listen: SocketAddr,
     environment: Vec<(String, String)>,
     child: Option<Child>,
@@ -66,6 +66,15 @@ impl Server {
         server
     }
 
+    /// Another control plane on the same Postgres, with a data folder of its own.
+    pub async fn replica(&self) -> Self {
+        let mut replica = Self::prepare(Backend::Sqlite, &[]);
+        replica.environment.clone_from(&self.environment);
+        replica.database = Some(self.database.clone().expect("Postgres"));
+        replica.restart().await;
+        replica
+    }
+
     /// Everything but the process.
     #[must_use]
     pub fn prepare(backend: Backend, environment: &[(&str, &str)]) -> Self {
@@ -73,7 +82,7 @@ impl Server {
         fs::create_dir(folder.path().join("home")).unwrap();
         Self {
             folder,
-            database: (backend == Backend::Postgres).then(Database::create),
+            database: (backend == Backend::Postgres).then(|| Arc::new(Database::create())),
             listen: SocketAddr::new(own_address().into(), 0),
             environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             child: None,

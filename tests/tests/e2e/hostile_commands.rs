@@ -98,11 +98,11 @@ async fn a_command_that_never_ends_is_left_and_then_killed() {
 /// The process that the answers of a conversation speak of.
 fn process_id(body: &Value) -> String {
     let answers = body["messages"].as_array().unwrap().iter().filter(|message| message["role"] == "tool");
-    let ids = answers.filter_map(|message| {
+    let mut ids = answers.filter_map(|message| {
         let answer: Value = serde_json::from_str(message["content"].as_str()?).ok()?;
         answer["process_id"].as_str().map(str::to_owned)
     });
-    ids.last().unwrap()
+    ids.next_back().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

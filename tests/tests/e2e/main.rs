@@ -14,6 +14,7 @@ mod people;
 mod policy;
 mod queue;
 mod record;
+mod replicas;
 mod resume;
 mod shutdown;
 mod tokens;

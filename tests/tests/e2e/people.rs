@@ -48,8 +48,8 @@ async fn a_member_reaches_only_their_own_chats() {
     let owner = server.client();
     let (anna, ben) = (person(&owner, "Anna", "member").await, person(&owner, "Ben", "member").await);
     let (hers, his) = (chat_of(&anna).await, chat_of(&ben).await);
-    assert_eq!(listed(&anna).await, [hers.clone()]);
-    assert_eq!(listed(&ben).await, [his.clone()]);
+    assert_eq!(listed(&anna).await, std::slice::from_ref(&hers));
+    assert_eq!(listed(&ben).await, std::slice::from_ref(&his));
     let mut both = vec![hers.clone(), his.clone()];
     both.sort();
     assert_eq!(listed(&owner).await, both);
@@ -82,7 +82,7 @@ async fn an_auditor_reads_everything_and_changes_nothing() {
     let (anna, auditor) = (person(&owner, "Anna", "member").await, person(&owner, "Otto", "auditor").await);
     let hers = chat_of(&anna).await;
     server.turns(&hers, 1).await;
-    assert_eq!(listed(&auditor).await, [hers.clone()]);
+    assert_eq!(listed(&auditor).await, std::slice::from_ref(&hers));
     for path in [
         format!("/chats/{hers}"),
         format!("/chats/{hers}/messages"),

@@ -3,7 +3,7 @@
 use crate::record::{assert_whole, count, named, streamed, texts};
 use docket_tests::{
     model_server::{Gate, ModelServer, Piece, Script},
-    server::{Backend, Server, text},
+    server::{Backend, Server, text, until},
     sse::Event,
 };
 use serde_json::{Value, json};
@@ -151,12 +151,11 @@ async fn an_interrupt_cancels_a_running_tool() {
     let chat = server
         .chat(&format!(
             "@call create_workspace {{\"template_id\":\"{template}\"}}\n@step\n\
-             @call execute {{\"command\":\"sleep 100000\",\"timeout\":\"1h\"}}"
+             @call execute {{\"command\":\"touch begun; sleep 100000\",\"timeout\":\"1h\"}}"
         ))
         .await;
-    let mut dispatched = server.events(&chat, Some(0)).await;
-    dispatched.until(|event| event.is("chat.tool_call_dispatched")).await;
-    dispatched.until(|event| event.is("chat.tool_call_dispatched")).await;
+    let begun = server.workspace_directory().await.join("begun");
+    until("the command runs", || begun.exists()).await;
     server.client().post(&format!("/chats/{chat}/interrupt"), &json!({})).await.ok();
     let history = server.turns(&chat, 1).await;
     assert!(history.last().unwrap().is("chat.turn_interrupted"));
