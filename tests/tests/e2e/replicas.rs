@@ -16,8 +16,10 @@ async fn a_reader_goes_on_at_another_replica_and_a_lost_worker_is_replaced() {
     model.then(Script::Stream(pieces.collect()));
     model.then(Script::say("To its end."));
     let mut first = Server::with_model(Backend::Postgres, &model).await;
-    let second = first.replica().await;
     let chat = first.chat("Go.").await;
+    gate.reached(1).await;
+    // Only now, so that it is the first that has the turn.
+    let second = first.replica().await;
 
     // A cursor of one is good at the other, while the first goes on writing.
     let mut here = first.events(&chat, Some(0)).await;
