@@ -4,6 +4,7 @@
 
 mod backend;
 mod crashes;
+mod histories;
 mod history;
 mod lists;
 mod poison;
