@@ -7,6 +7,7 @@ use super::{
     plain_cqrs,
     report::Figure,
     run::Bench,
+    samples::Samples,
     scratch::Backend,
 };
 use anyhow::{Context, Result};
@@ -18,74 +19,82 @@ const CHATS: [usize; 3] = [1, 10, 100];
 const REQUEST: u64 = 20;
 /// Rows of the ceiling's transactions.
 const BULK: u64 = 1000;
+/// A figure and what stands beside it take turns: what a disk does differs from one second to the next.
+const ROUNDS: u32 = 3;
 
 pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()> {
     for backend in bench.scratch.backends() {
-        on(bench, backend, measured).await.with_context(|| backend.to_string())?;
+        lone(bench, backend, measured).await.with_context(|| backend.to_string())?;
+        let many = CHATS.into_iter().skip(1).map(|chats| (chats, 1));
+        let requests = CHATS.map(|chats| (chats, REQUEST)).into_iter().chain([(1, BULK)]);
+        for (chats, events) in many.chain(requests) {
+            rate(bench, backend, chats, events, measured).await.with_context(|| backend.to_string())?;
+        }
     }
     Ok(())
 }
 
-async fn on(bench: &Bench, backend: Backend, measured: &mut Measured) -> Result<()> {
-    let fdatasync = bench.disk().await?.samples;
-    let single = ceiling(bench, backend, 1).await?;
-    let bulk = ceiling(bench, backend, BULK).await?.per_second;
-    let ceiling_name = format!("bulk insert of {BULK}");
-
-    let mut plain = Vec::new();
-    for chats in CHATS {
+/// One event after the other: what a commit costs.
+async fn lone(bench: &Bench, backend: Backend, measured: &mut Measured) -> Result<()> {
+    let (mut ours, mut bare, mut plain) = (Done::default(), Done::default(), Done::default());
+    let mut disk = Samples::default();
+    for _ in 0..ROUNDS {
+        disk.extend([bench.disk().await?.samples]);
+        bare.add(of_bulk(bench, backend, 1).await?);
+        ours.add(of_log(bench, backend, 1, 1).await?);
         if backend == Backend::Postgres {
-            plain.push((chats, of_plain_cqrs(bench, backend, chats).await?));
+            plain.add(of_plain_cqrs(bench, backend, 1).await?);
         }
     }
-    let of_plain = |chats| plain.iter().find(|(of, _)| *of == chats).map(|(_, done)| done);
-
-    for chats in CHATS {
-        let done = ours(bench, backend, chats, 1).await?;
-        if chats == 1 {
-            for (name, ours, bare, sync) in [
-                ("p50", done.requests.median(), single.commits.median(), fdatasync.median()),
-                ("p99", done.requests.p99(), single.commits.p99(), fdatasync.p99()),
-            ] {
-                let figure = Figure::new(format!("{backend}, a lone append, {name}"), ours, "ms");
-                measured.add(figure.beside("bare insert and commit", bare).beside("fdatasync", sync));
-            }
-        }
-        let mut figure = Figure::new(format!("{backend}, {}, 1 event a request", many(chats)), done.per_second, "events/s");
-        if chats == 1 {
-            figure = figure.beside("bare inserts of 1", single.per_second);
-        }
-        if let Some(plain) = of_plain(chats) {
-            figure = figure.beside("plain cqrs-es", plain.per_second);
-        }
-        measured.add(figure);
+    let name = format!("{backend}, a lone append");
+    let (us, them) = (&ours.requests, &bare.requests);
+    let median = Figure::new(format!("{name}, p50"), us.median(), "ms").beside("bare insert", them.median());
+    measured.add(median.beside("fdatasync", disk.median()));
+    let slow = Figure::new(format!("{name}, p99"), us.p99(), "ms").beside("bare insert", them.p99());
+    measured.add(slow.beside("fdatasync", disk.p99()));
+    let mut rate = Figure::new(name, ours.per_second(), "events/s").beside("bare insert", bare.per_second());
+    if plain.events > 0 {
+        rate = rate.beside("plain cqrs-es", plain.per_second());
     }
-    for (chats, events) in CHATS.map(|chats| (chats, REQUEST)).into_iter().chain([(1, BULK)]) {
-        let done = ours(bench, backend, chats, events).await?;
-        let what = format!("{backend}, {}, {events} events a request", many(chats));
-        let mut figure = Figure::new(what, done.per_second, "events/s").beside(&ceiling_name, bulk);
-        // The bare insert of as many rows as all chats have waiting: what is left is the cost of this path itself.
-        let waiting = events * chats as u64;
-        if waiting < BULK {
-            let same = ceiling(bench, backend, waiting).await?;
-            figure = figure.beside(format!("bulk insert of {waiting}"), same.per_second);
-        }
-        if let Some(plain) = of_plain(chats).filter(|_| events == REQUEST) {
-            figure = figure.beside("plain cqrs-es", plain.per_second);
-        }
-        measured.add(figure);
-        if chats == CHATS[2] {
-            measured.figure("  p50 of a request", done.requests.median(), "ms");
-            measured.figure("  p99 of a request", done.requests.p99(), "ms");
-        }
-    }
+    measured.add(rate);
     Ok(())
 }
 
-async fn ours(bench: &Bench, backend: Backend, chats: usize, events: u64) -> Result<Done> {
+async fn rate(bench: &Bench, backend: Backend, chats: usize, events: u64, measured: &mut Measured) -> Result<()> {
+    let (mut ours, mut plain) = (Done::default(), Done::default());
+    // The largest batches show what the tables take at all; batches of as many rows as all chats have waiting show what the path
+    // itself costs.
+    let waiting = events * chats as u64;
+    let sizes = if waiting < BULK { vec![BULK, waiting] } else { vec![BULK] };
+    let mut ceilings: Vec<_> = sizes.into_iter().map(|rows| (rows, Done::default())).collect();
+    for _ in 0..ROUNDS {
+        ours.add(of_log(bench, backend, chats, events).await?);
+        for (rows, ceiling) in &mut ceilings {
+            ceiling.add(of_bulk(bench, backend, *rows).await?);
+        }
+        if backend == Backend::Postgres && events < BULK {
+            plain.add(of_plain_cqrs(bench, backend, chats).await?);
+        }
+    }
+    let each = if events == 1 { "1 event".to_owned() } else { format!("{events} events") };
+    let name = format!("{backend}, {}, {each} a request", many(chats));
+    let mut figure = Figure::new(&name, ours.per_second(), "events/s");
+    for (rows, ceiling) in &ceilings {
+        figure = figure.beside(format!("bulk insert of {rows}"), ceiling.per_second());
+    }
+    if plain.events > 0 {
+        figure = figure.beside("plain cqrs-es", plain.per_second());
+    }
+    measured.add(figure);
+    measured.figure(&format!("{name}, p50"), ours.requests.median(), "ms");
+    measured.figure(&format!("{name}, p99"), ours.requests.p99(), "ms");
+    Ok(())
+}
+
+async fn of_log(bench: &Bench, backend: Backend, chats: usize, events: u64) -> Result<Done> {
     let database = bench.scratch.database(backend).await?;
     let log = Log::open(&database.url, Options::default()).await?;
-    let done = load::drive(&log, Load { chats, events, time: bench.time }).await;
+    let done = load::drive(&log, Load { chats, events, time: bench.time / ROUNDS }).await;
     log.close().await;
     bench.scratch.remove(database).await?;
     done
@@ -93,14 +102,14 @@ async fn ours(bench: &Bench, backend: Backend, chats: usize, events: u64) -> Res
 
 async fn of_plain_cqrs(bench: &Bench, backend: Backend, chats: usize) -> Result<Done> {
     let database = bench.scratch.database(backend).await?;
-    let done = plain_cqrs::drive(&database.url, Load { chats, events: 1, time: bench.time }).await;
+    let done = plain_cqrs::drive(&database.url, Load { chats, events: 1, time: bench.time / ROUNDS }).await;
     bench.scratch.remove(database).await?;
     done
 }
 
-async fn ceiling(bench: &Bench, backend: Backend, rows: u64) -> Result<bulk::Bulk> {
+async fn of_bulk(bench: &Bench, backend: Backend, rows: u64) -> Result<Done> {
     let database = bench.scratch.database(backend).await?;
-    let done = bulk::insert(&database.url, rows, bench.time).await;
+    let done = bulk::insert(&database.url, rows, bench.time / ROUNDS).await;
     bench.scratch.remove(database).await?;
     done
 }

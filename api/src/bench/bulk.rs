@@ -1,7 +1,7 @@
 //! The ceiling: rows of the same tables, inserted by one connection and one statement a transaction, and nothing else done.
 
 use super::{
-    load::{context, metadata, requested, tokens},
+    load::{Done, context, metadata, requested, tokens},
     samples::Samples,
 };
 use anyhow::{Context as _, Result};
@@ -21,41 +21,34 @@ use uuid::Uuid;
 /// Where the rows of the one stream go on.
 const AFTER: i64 = 1;
 
-#[derive(Debug)]
-pub(super) struct Bulk {
-    pub(super) per_second: f64,
-    /// How long each transaction took.
-    pub(super) commits: Samples,
-}
-
 enum Connected {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 /// Inserts batches of so many rows into an empty database for as long as `time`.
-pub(super) async fn insert(url: &DatabaseUrl, rows: u64, time: Duration) -> Result<Bulk> {
+pub(super) async fn insert(url: &DatabaseUrl, rows: u64, time: Duration) -> Result<Done> {
     let id = Uuid::now_v7();
     make_tables(url, id).await?;
     let mut connected = connect(url).await?;
     let payloads: Result<Vec<String>, _> = tokens(0, rows).iter().map(serde_json::to_string).collect();
     let batch = Batch { stream: id.to_string(), scope: id, payloads: payloads?, leaf: [7; 32] };
-    let (begin, mut commits, mut next) = (Instant::now(), Samples::default(), AFTER + 1);
+    let (begin, mut requests, mut next) = (Instant::now(), Samples::default(), AFTER + 1);
     while begin.elapsed() < time {
         let one = Instant::now();
         match &mut connected {
             Connected::Sqlite(connection) => batch.to_sqlite(connection, next).await?,
             Connected::Postgres(connection) => batch.to_postgres(connection, next).await?,
         }
-        commits.add(one.elapsed());
+        requests.add(one.elapsed());
         next += batch.payloads.len() as i64;
     }
-    let per_second = (next - AFTER - 1) as f64 / begin.elapsed().as_secs_f64();
+    let (events, elapsed) = ((next - AFTER - 1).unsigned_abs(), begin.elapsed());
     match connected {
         Connected::Sqlite(connection) => connection.close().await?,
         Connected::Postgres(connection) => connection.close().await?,
     }
-    Ok(Bulk { per_second, commits })
+    Ok(Done { events, elapsed, requests })
 }
 
 /// The log makes the tables, and with its first event the rows that all others refer to: each is number 1.

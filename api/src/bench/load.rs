@@ -25,11 +25,25 @@ pub(super) struct Load {
     pub(super) time: Duration,
 }
 
+/// What was done, in one round or in several.
 #[derive(Debug, Default)]
 pub(super) struct Done {
-    pub(super) per_second: f64,
+    pub(super) events: u64,
+    pub(super) elapsed: Duration,
     /// How long each request took.
     pub(super) requests: Samples,
+}
+
+impl Done {
+    pub(super) fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.elapsed += other.elapsed;
+        self.requests.extend([other.requests]);
+    }
+
+    pub(super) fn per_second(&self) -> f64 {
+        self.events as f64 / self.elapsed.as_secs_f64()
+    }
 }
 
 /// `1 chat`, `10 chats`
@@ -128,6 +142,5 @@ where
     while let Some(done) = tasks.join_next().await {
         requests.extend([done??]);
     }
-    let per_second = requests.len() as f64 * events as f64 / begun.elapsed().as_secs_f64();
-    Ok(Done { per_second, requests })
+    Ok(Done { events: requests.len() as u64 * events, elapsed: begun.elapsed(), requests })
 }

@@ -32,12 +32,13 @@ pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()
     }
     for backend in bench.scratch.backends() {
         for (chats, alone) in CHATS.into_iter().zip(&alone) {
-            let fdatasync = bench.disk().await?.samples.median();
-            let streamed = through_us(bench, backend, chats, 1).await.with_context(|| format!("{backend}, {}", many(chats)))?;
             let name = format!("{backend}, {}", many(chats));
+            let mut disk = bench.disk().await?.samples;
+            let streamed = through_us(bench, backend, chats, 1).await.with_context(|| name.clone())?;
+            disk.extend([bench.disk().await?.samples]);
             let (ours, bare) = (&streamed.samples, &alone.samples);
             let median = Figure::new(format!("{name}, p50"), ours.median(), "ms");
-            measured.add(median.beside(ALONE, bare.median()).beside("fdatasync", fdatasync));
+            measured.add(median.beside(ALONE, bare.median()).beside("fdatasync", disk.median()));
             measured.add(Figure::new(format!("{name}, p99"), ours.p99(), "ms").beside(ALONE, bare.p99()));
             measured.add(Figure::new(format!("{name}, max"), ours.max(), "ms").beside(ALONE, bare.max()));
             measured.add(streamed.rate(&name).beside(ALONE, alone.rate("").value));
@@ -80,11 +81,11 @@ impl Streamed {
         Figure::new(format!("{name}, delivered"), self.received as f64, "tokens").beside("sent", self.sent as f64)
     }
 
-    /// Of the whole process.
+    /// Of the whole process: the load generator is in it, a database server is not.
     fn processor(&self, name: &str) -> Figure {
         let million = self.received.max(1) as f64 / 1e6;
         let value = self.processor.as_secs_f64() / million;
-        Figure::new(format!("{name}, CPU, with the load generator"), value, "s/million")
+        Figure::new(format!("{name}, CPU of this process"), value, "s/million")
     }
 }
 
@@ -96,7 +97,8 @@ fn pace(bench: &Bench) -> Pace {
 /// The same tokens from the same provider to the same readers, with nothing between them.
 async fn without_us(bench: &Bench, chats: usize) -> Result<Streamed> {
     let provider = Provider::start().await?;
-    let sources = (0..chats).map(|_| Source::provider(&provider.base_url())).collect();
+    let client = reader::client()?;
+    let sources = (0..chats).map(|_| Source::provider(&client, &provider.base_url())).collect();
     stream(&provider, sources, pace(bench), 1).await
 }
 

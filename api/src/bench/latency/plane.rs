@@ -1,6 +1,9 @@
 //! A whole control plane in this process, and its API as anybody uses it.
 
-use super::{super::scratch::Database, reader::Source};
+use super::{
+    super::scratch::Database,
+    reader::{Source, client},
+};
 use crate::{
     config::{Config, DurabilityChoice},
     owner_token,
@@ -48,8 +51,7 @@ impl Plane {
         let base = format!("http://{}/api/v1", server.address());
         let stop = CancellationToken::new();
         let task = tokio::spawn(server.serve(stop.clone()));
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { base, token: owner_token::read(&config.data_dir)?, client, stop, task })
+        Ok(Self { base, token: owner_token::read(&config.data_dir)?, client: client()?, stop, task })
     }
 
     /// Makes a chat whose first turn calls the provider at once.
@@ -61,7 +63,7 @@ impl Plane {
 
     /// Everything that comes in the chat, from its first event on.
     pub(super) fn events(&self, chat: &Chat) -> Source {
-        Source::events(format!("{}/chats/{}/events?after=0", self.base, chat.id), &self.token)
+        Source::events(&self.client, format!("{}/chats/{}/events?after=0", self.base, chat.id), &self.token)
     }
 
     pub(super) async fn stop(self) -> Result<()> {

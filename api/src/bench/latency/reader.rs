@@ -6,7 +6,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use std::time::Duration;
 
 /// A stream that can be opened.
-pub(super) struct Source(Result<RequestBuilder>);
+pub(super) struct Source(RequestBuilder);
 
 pub(super) struct Opened(Response);
 
@@ -19,21 +19,21 @@ pub(super) struct Received {
 
 impl Source {
     /// The provider itself.
-    pub(super) fn provider(base_url: &str) -> Self {
-        Self(client().map(|client| client.post(format!("{base_url}/chat/completions"))))
+    pub(super) fn provider(client: &Client, base_url: &str) -> Self {
+        Self(client.post(format!("{base_url}/chat/completions")))
     }
 
-    pub(super) fn events(url: String, token: &str) -> Self {
-        Self(client().map(|client| client.get(url).bearer_auth(token)))
+    pub(super) fn events(client: &Client, url: String, token: &str) -> Self {
+        Self(client.get(url).bearer_auth(token))
     }
 
     pub(super) async fn open(self) -> Result<Opened> {
-        Ok(Opened(self.0?.send().await?.error_for_status()?))
+        Ok(Opened(self.0.send().await?.error_for_status()?))
     }
 }
 
-/// A client with a connection of its own.
-fn client() -> Result<Client> {
+/// A stream that is open has its connection for itself.
+pub(super) fn client() -> Result<Client> {
     Ok(Client::builder().no_proxy().tcp_nodelay(true).build()?)
 }
 
