@@ -15,7 +15,8 @@ use crate::{
     usage::StopReason,
 };
 
-pub(super) const CANCELLED: &str = "Cancelled: the person interrupted before it ended. A command may still be running; process_list shows it.";
+pub(super) const CANCELLED: &str =
+    "Cancelled: the person interrupted before it ended. A command may still be running; process_list shows it.";
 
 impl Chat {
     pub(super) fn claim_turn(&self, worker: WorkerId, from: Option<WorkerId>) -> Decision {
