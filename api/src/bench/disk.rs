@@ -17,9 +17,9 @@ const IN_MEMORY: f64 = 0.02;
 pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()> {
     let (folder, time) = (bench.scratch.folder().to_owned(), bench.time);
     let writes = tokio::task::spawn_blocking(move || write(&folder, time)).await??;
-    measured.figure("fdatasync after 8 KiB more, one after the other", writes.per_second, "a second");
-    measured.figure("  p50", writes.samples.median(), "ms");
-    measured.figure("  p99", writes.samples.p99(), "ms");
+    measured.figure("fdatasync after 8 KiB more", writes.per_second, "a second");
+    measured.figure("fdatasync after 8 KiB more, p50", writes.samples.median(), "ms");
+    measured.figure("fdatasync after 8 KiB more, p99", writes.samples.p99(), "ms");
     if writes.samples.median() < IN_MEMORY {
         let folder = bench.scratch.folder().display();
         measured.remark(&format!(
