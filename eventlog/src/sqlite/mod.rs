@@ -29,7 +29,12 @@ const READERS: u32 = 4;
 /// Opens the file, creating it if need be, and brings its tables up to date. Gives the position it reaches to, too.
 pub(crate) async fn open(path: &Path, options: &Options) -> Result<(Writer, Reader, u64), OpenError> {
     let lock = Lock::take(path)?;
-    let base = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(5)).foreign_keys(false);
+    let base = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(false)
+        // Rows that a statement's thread hands over at a time: with the default of 50 a reader and it wake each other all the time.
+        .row_buffer_size(1024);
     let writing = base
         .clone()
         .create_if_missing(true)

@@ -13,6 +13,9 @@ use crate::{
     conversation::{Message, PromptPart},
 };
 
+/// How far back a repeated prompt is looked for.
+const RECENT: usize = 100;
+
 impl Chat {
     pub(super) fn submit(&self, prompt: Prompt, delivery: Delivery, context: &Context) -> Decision {
         if self.archived {
@@ -49,10 +52,12 @@ impl Chat {
         Ok(events)
     }
 
-    /// Whether this very prompt has been taken in before.
+    /// Whether this very prompt has been taken in before. The log knows a repeated command at any distance; this finds one that
+    /// comes under another name, and must not cost more in a longer chat.
     fn took_in(&self, prompt: &Prompt) -> bool {
         let delivered = |message: &Message| matches!(message, Message::User { id, .. } if *id == prompt.message_id());
-        self.queue.iter().any(|queued| queued.id == prompt.queued_id()) || self.messages.iter().rev().any(delivered)
+        self.queue.iter().any(|queued| queued.id == prompt.queued_id())
+            || self.messages.iter().rev().take(RECENT).any(delivered)
     }
 
     pub(super) fn deliver_for_step(&self, worker: crate::ids::WorkerId) -> Decision {
