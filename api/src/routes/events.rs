@@ -6,12 +6,12 @@ use crate::{
     authorization::{Action, Caller, allowed},
     extract::{Path, Query},
     problem::Problem,
-    sse::{Cursor, Source, named_frame, respond},
+    sse::{Cursor, Source, Visible, named_frame, respond},
     state::AppState,
 };
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use docket_domain::ids::{ChatId, UserId};
-use docket_eventlog::{Filter, Recorded};
+use docket_eventlog::Filter;
 use docket_projections::chat::{ChatQuery, ChatSnapshot, ChatSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -62,7 +62,7 @@ pub(super) async fn of_chat(
         }
     };
     let filter = query.narrow(Filter::scope(id));
-    Ok(respond(&state, Source { opening, after, filter, until: query.until, keep: |_: &Recorded| true }))
+    Ok(respond(&state, Source { opening, after, filter, until: query.until, keep: None }))
 }
 
 async fn snapshot(state: &AppState, id: ChatId) -> Result<ChatSnapshot, Problem> {
@@ -83,7 +83,7 @@ pub(super) async fn of_log(
     caller.require(Action::Audit)?;
     let Cursor(cursor) = Cursor::of(&headers, query.after, &state).await?;
     let (after, filter) = (cursor.unwrap_or(0), query.narrow(Filter::all()));
-    Ok(respond(&state, Source { opening: vec![], after, filter, until: query.until, keep: |_: &Recorded| true }))
+    Ok(respond(&state, Source { opening: vec![], after, filter, until: query.until, keep: None }))
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -152,11 +152,11 @@ pub(super) async fn of_several(
     };
     if !list {
         let filter = Filter::scopes(ids);
-        return Ok(respond(&state, Source { opening, after, filter, until: None, keep: |_: &Recorded| true }));
+        return Ok(respond(&state, Source { opening, after, filter, until: None, keep: None }));
     }
     let filter = Filter::all().aggregates(["chat", "model_call"]);
-    let keep = keeper(caller.0, ids);
-    Ok(respond(&state, Source { opening, after, filter, until: None, keep }))
+    let keep = Visible { control: state.control.clone(), caller: caller.0, watched: ids, known: HashMap::new() };
+    Ok(respond(&state, Source { opening, after, filter, until: None, keep: Some(keep) }))
 }
 
 async fn several(state: &AppState, caller: &Caller, ids: &[Uuid], list: bool) -> Result<SeveralSnapshot, Problem> {
@@ -176,22 +176,4 @@ async fn several(state: &AppState, caller: &Caller, ids: &[Uuid], list: bool) ->
         chats.push(snapshot);
     }
     Ok(SeveralSnapshot { position, chats, list: documents })
-}
-
-/// Everything of the chats that are watched, and of the caller's other chats what a list shows: not their model calls.
-fn keeper(caller: Caller, watched: Vec<Uuid>) -> impl FnMut(&Recorded) -> bool + Send + 'static {
-    let mut visible: HashMap<Uuid, bool> = HashMap::new();
-    move |event| {
-        let Some(chat) = event.scope else { return false };
-        if watched.contains(&chat) {
-            return true;
-        }
-        if &*event.stream.aggregate_type != "chat" {
-            return false;
-        }
-        // What is done in a chat is done on behalf of its owner, or of somebody whom the caller's role lets see anyway.
-        *visible.entry(chat).or_insert_with(|| {
-            event.metadata().is_ok_and(|metadata| allowed(&caller, Action::See { owner: metadata.on_behalf_of }))
-        })
-    }
 }

@@ -4,7 +4,9 @@
 mod cursor;
 mod frame;
 mod stream;
+mod visible;
 
 pub use cursor::Cursor;
 pub use frame::{event_frame, named_frame};
 pub use stream::{Source, respond};
+pub use visible::Visible;

@@ -1,6 +1,9 @@
 //! The one function behind every stream.
 
-use super::frame::{event_frame, named_frame};
+use super::{
+    frame::{event_frame, named_frame},
+    visible::Visible,
+};
 use crate::state::AppState;
 use axum::{
     body::Body,
@@ -8,7 +11,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use docket_eventlog::{Filter, ReadError, Recorded, Subscription};
+use docket_eventlog::{Filter, ReadError, Subscription};
 use futures_util::stream;
 use std::{convert::Infallible, time::Duration};
 use tokio::time::Instant;
@@ -17,38 +20,30 @@ use tokio_util::sync::CancellationToken;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What a stream carries, and from where on.
-pub struct Source<K> {
+#[derive(Debug)]
+pub struct Source {
     /// Frames that come before the first event.
     pub opening: Vec<u8>,
     pub after: u64,
     pub filter: Filter,
     /// The stream ends when everything up to here was sent.
     pub until: Option<u64>,
-    /// Chooses among the events that the filter lets through.
-    pub keep: K,
+    /// Chooses among the events that the filter lets through; all of them, where there is none.
+    pub keep: Option<Visible>,
 }
 
-impl<K> std::fmt::Debug for Source<K> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("after", &self.after).field("filter", &self.filter).finish_non_exhaustive()
-    }
-}
-
-struct Reader<K> {
+struct Reader {
     opening: Option<Vec<u8>>,
     subscription: Subscription,
     until: Option<u64>,
-    keep: K,
+    keep: Option<Visible>,
     heartbeat: Instant,
     ending: CancellationToken,
     ended: bool,
 }
 
 /// Streams the source until the client leaves or the server ends.
-pub fn respond<K>(state: &AppState, source: Source<K>) -> Response
-where
-    K: FnMut(&Recorded) -> bool + Send + 'static,
-{
+pub fn respond(state: &AppState, source: Source) -> Response {
     let mut opening = b"retry: 1000\n\n".to_vec();
     opening.extend(source.opening);
     let reader = Reader {
@@ -72,7 +67,7 @@ where
     response
 }
 
-impl<K: FnMut(&Recorded) -> bool> Reader<K> {
+impl Reader {
     /// The next bytes. Called only when the client has taken the last ones.
     async fn next(&mut self) -> Option<Vec<u8>> {
         let next = self.frames().await;
@@ -102,8 +97,17 @@ impl<K: FnMut(&Recorded) -> bool> Reader<K> {
                     let mut frames = Vec::new();
                     let until = self.until.unwrap_or(u64::MAX);
                     for event in batch.events.iter().filter(|event| event.position <= until) {
-                        if (self.keep)(event) {
-                            event_frame(event, &mut frames);
+                        let kept = match &mut self.keep {
+                            None => Ok(true),
+                            Some(visible) => visible.shows(event).await,
+                        };
+                        match kept {
+                            Ok(true) => event_frame(event, &mut frames),
+                            Ok(false) => {}
+                            Err(error) => {
+                                tracing::error!(%error, "a stream cannot read the log");
+                                return Some(self.end("error", "the log cannot be read at the moment; connect again"));
+                            }
                         }
                     }
                     if !frames.is_empty() {

@@ -26,7 +26,8 @@ impl Answer {
         Self { outcome: ToolOutcome::Error, text: text.into() }
     }
 
-    pub(super) fn unknown(text: impl Into<String>) -> Self {
+    /// Nobody can know whether it took effect.
+    pub(crate) fn unknown(text: impl Into<String>) -> Self {
         Self { outcome: ToolOutcome::Unknown, text: text.into() }
     }
 

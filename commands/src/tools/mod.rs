@@ -31,6 +31,8 @@ pub struct Call {
     pub control: Control,
     pub chat: ChatId,
     pub id: ToolCallId,
+    /// It was dispatched by a worker that is gone: it may have taken effect already.
+    pub resumed: bool,
     /// On whose behalf.
     pub metadata: Metadata,
 }
@@ -83,7 +85,8 @@ tools!(
 pub(crate) async fn run(call: &Call, name: &str, input: &str) -> Answer {
     match call.control.current_policy().await {
         Ok(policy) if !policy.allows(Subject::Tool, name) => {
-            Answer::error(format!("The tool {name} was withdrawn by an administrator."))
+            let text = format!("The tool {name} was withdrawn by an administrator.");
+            if call.resumed { Answer::unknown(format!("{text} It may have run before.")) } else { Answer::error(text) }
         }
         Ok(_) => dispatch(call, name, input).await,
         Err(error) => Answer::error(format!("The policy could not be read: {error}")),

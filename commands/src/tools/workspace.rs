@@ -22,7 +22,7 @@ where
     let workspace = attached.ok_or_else(|| {
         Answer::error("This chat has no workspace yet: call create_workspace first (list_templates shows what there is).")
     })?;
-    let mut lost: Option<Instant> = None;
+    let mut lost = call.resumed.then(Instant::now);
     loop {
         let daemon = match control.daemon(workspace, &call.metadata).await {
             Ok(daemon) => daemon,

@@ -48,14 +48,14 @@ impl Worker {
         // *Invariant:* recorded before sent.
         let dispatch = ChatCommand::DispatchToolCall { worker: self.id(), tool_call_id: id };
         control.chat(chat, metadata.clone(), dispatch, vec![]).await?;
-        let call = Call { control: control.clone(), chat, id, metadata: metadata.clone() };
+        let call = Call { control: control.clone(), chat, id, resumed: open.dispatched, metadata: metadata.clone() };
         // A task of its own: a fault in a tool is the tool's answer, not the end of the loop.
         let run = tokio::spawn(async move { tools::run(&call, &open.call.name, &open.call.input).await });
         let answer = match AbortOnDropHandle::new(run).await {
             Ok(answer) => answer,
             Err(error) if error.is_panic() => {
                 tracing::error!(%chat, tool_call = %id, "a tool panicked");
-                Answer::error("The tool failed because of a fault in the control plane.")
+                Answer::unknown("A fault in the control plane ended the tool; whether it took effect is unknown.")
             }
             Err(_) => return Ok(()),
         };
