@@ -24,8 +24,12 @@ pub enum Action {
     Audit,
     /// Change policy, templates, users.
     Administer,
-    /// Read or change the tokens of a user.
+    /// Give a role to somebody, or take it from them: only an owner makes or unmakes owners.
+    Grant { role: Role },
+    /// List or revoke the tokens of a user.
     Tokens { user: UserId },
+    /// Make a token of a user, who has this role: it can do what its holder can.
+    Issue { user: UserId, role: Role },
 }
 
 /// The one decision.
@@ -41,7 +45,9 @@ pub fn allowed(caller: &Caller, action: Action) -> bool {
         }
         Action::Audit => matches!(caller.role, Owner | Administrator | Auditor),
         Action::Administer => matches!(caller.role, Owner | Administrator),
+        Action::Grant { role } => caller.role == Owner || (caller.role == Administrator && role != Owner),
         Action::Tokens { user } => user == caller.user || matches!(caller.role, Owner | Administrator),
+        Action::Issue { user, role } => user == caller.user || allowed(caller, Action::Grant { role }),
     }
 }
 
@@ -64,9 +70,23 @@ mod tests {
             Action::Audit,
             Action::Administer,
             Action::Tokens { user: other },
+            Action::Issue { user: other, role: Role::Member },
+            Action::Grant { role: Role::Member },
         ] {
             assert!(!allowed(&me, action), "{action:?}");
         }
+    }
+
+    #[test]
+    fn an_administrator_makes_nobody_an_owner_and_no_token_of_one() {
+        let me = caller(Role::Administrator);
+        let other = UserId::derive(UserId::SYSTEM.0, "other");
+        for role in [Role::Administrator, Role::Auditor, Role::Member] {
+            assert!(allowed(&me, Action::Grant { role }) && allowed(&me, Action::Issue { user: other, role }));
+        }
+        assert!(!allowed(&me, Action::Grant { role: Role::Owner }));
+        assert!(!allowed(&me, Action::Issue { user: other, role: Role::Owner }));
+        assert!(allowed(&caller(Role::Owner), Action::Grant { role: Role::Owner }));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
 use axum::{Json, extract::State, http::StatusCode};
 use docket_domain::{
     ids::{TokenId, UserId},
-    user::UserCommand,
+    user::{Role, UserCommand},
 };
 use docket_projections::users::TokenDocument;
 use serde::{Deserialize, Serialize};
@@ -47,15 +47,9 @@ pub(super) async fn create(
     Body(body): Body<NewToken>,
 ) -> Result<(StatusCode, Json<IssuedToken>), Problem> {
     let user = body.user_id.map_or(caller.0.user, UserId);
-    caller.require(Action::Tokens { user })?;
-    // A token carries its holder's rights: nobody makes one that can do more than they can.
-    let holder = state.control.users.read(user.0, |user, _| user.role).await?;
-    if holder == Some(docket_domain::user::Role::Owner)
-        && user != caller.0.user
-        && caller.0.role != docket_domain::user::Role::Owner
-    {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "user_id: only an owner makes tokens of an owner"));
-    }
+    // Somebody without an account has no rights; the account's own decision says that there is none.
+    let held = state.control.users.read(user.0, |user, _| user.role).await?;
+    caller.require(Action::Issue { user, role: held.unwrap_or(Role::Member) })?;
     let days = match body.expires_in_days {
         Some(days) if !(1..=3650).contains(&days) => return Err(Problem::invalid("expires_in_days: 1 to 3650")),
         days => days.map(|days| Duration::from_secs(u64::from(days) * 86_400)),

@@ -37,15 +37,6 @@ async fn document(state: &AppState, id: UserId) -> Result<UserDocument, Problem>
     state.projections.users().get(id).await?.ok_or_else(|| Problem::not_found("user"))
 }
 
-/// Only an owner makes owners.
-fn may_grant(caller: &Authenticated, role: Role) -> Result<(), Problem> {
-    caller.require(Action::Administer)?;
-    if role == Role::Owner && caller.0.role != Role::Owner {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "role: only an owner makes owners"));
-    }
-    Ok(())
-}
-
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
@@ -65,7 +56,7 @@ pub(super) async fn create(
     Command(command): Command,
     Body(body): Body<NewUser>,
 ) -> Result<(StatusCode, Json<UserDocument>), Problem> {
-    may_grant(&caller, body.role)?;
+    caller.require(Action::Grant { role: body.role })?;
     let id = UserId::derive(command.0, "user");
     let create = UserCommand::Create { name: body.name, role: body.role };
     state.control.user(id, caller.metadata().commanded(command), create).await?;
@@ -90,9 +81,9 @@ pub(super) async fn change(
     Path(id): Path<Uuid>,
     Body(body): Body<UserChange>,
 ) -> Result<Json<UserDocument>, Problem> {
-    may_grant(&caller, body.role)?;
+    caller.require(Action::Grant { role: body.role })?;
     let held = state.control.users.read(id, |user, _| user.role).await?;
-    may_grant(&caller, held.unwrap_or(Role::Member))?;
+    caller.require(Action::Grant { role: held.unwrap_or(Role::Member) })?;
     state.control.user(UserId(id), caller.metadata(), UserCommand::ChangeRole { role: body.role }).await?;
     Ok(Json(document(&state, UserId(id)).await?))
 }
