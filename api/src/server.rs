@@ -48,7 +48,7 @@ impl Server {
     /// # Errors
     /// When something cannot be opened; the message says what.
     pub async fn start(config: &Config) -> Result<Self> {
-        install_cryptography();
+        prepare_cryptography(config).await?;
         let providers = Providers::from_env(|name| std::env::var(name).ok()).context("the model providers' configuration")?;
         Self::start_with(config, providers).await
     }
@@ -58,11 +58,12 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: &Config, providers: Providers) -> Result<Self> {
-        install_cryptography();
+        prepare_cryptography(config).await?;
         private_folder(&config.data_dir)?;
         let options = Options { durability: config.log_durability(), ..Options::default() };
+        let views = config.views_url()?;
         let log = Log::open(&config.database_url()?, options).await.context("the log cannot be opened")?;
-        let views = Database::open(&config.views_url()?).await.context("the views' database cannot be opened")?;
+        let views = Database::open(&views).await.context("the views' database cannot be opened")?;
         let projections = Projections::start(log.clone(), views).await.context("the views cannot be built")?;
 
         let listener = TcpListener::bind(config.listen).await;
@@ -132,6 +133,13 @@ impl Server {
         self.state.control.log.close().await;
         served.context("the server failed")
     }
+}
+
+/// The same, but the log's client comes first: that of KurrentDB insists on a provider of its own.
+async fn prepare_cryptography(config: &Config) -> Result<()> {
+    Log::prepare(&config.database_url()?).await.context("the log cannot be opened")?;
+    install_cryptography();
+    Ok(())
 }
 
 /// One provider of cryptography for the whole process; a second call is no error.

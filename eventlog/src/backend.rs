@@ -1,10 +1,13 @@
 //! The databases that can hold a log, side by side.
 
+#[cfg(feature = "kurrentdb")]
+use crate::kurrent;
 use crate::{
     blob::StoredBlob,
     bookmark::Bookmark,
     error::ReadError,
     filter::Filter,
+    page::Page,
     page_rows::PageRows,
     postgres,
     request::Request,
@@ -20,6 +23,8 @@ use uuid::Uuid;
 pub(crate) enum Store {
     Sqlite(Box<sqlite::Writer>),
     Postgres(Box<postgres::Writer>),
+    #[cfg(feature = "kurrentdb")]
+    Kurrent(kurrent::Writer),
 }
 
 impl Store {
@@ -28,6 +33,8 @@ impl Store {
         match self {
             Self::Sqlite(store) => Box::pin(store.write(batch)).await,
             Self::Postgres(store) => Box::pin(store.write(batch)).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(_) => Err(WriteError::Unavailable("a batch is no transaction here".into())),
         }
     }
 
@@ -35,6 +42,9 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.disconnect().await,
             Self::Postgres(store) => store.disconnect().await,
+            // The sign of life has the last word.
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(_) => {}
         }
     }
 }
@@ -44,6 +54,8 @@ impl Store {
 pub(crate) enum Reader {
     Sqlite(sqlite::Reader),
     Postgres(postgres::Reader),
+    #[cfg(feature = "kurrentdb")]
+    Kurrent(kurrent::Reader),
 }
 
 impl Reader {
@@ -52,6 +64,8 @@ impl Reader {
         match self {
             Self::Sqlite(_) => Ok(None),
             Self::Postgres(reader) => reader.head().await.map(Some),
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.head().await.map(Some),
         }
     }
 
@@ -59,20 +73,30 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.stream(stream, after, limit).await,
             Self::Postgres(reader) => reader.stream(stream, after, limit).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.stream(stream, after, limit).await,
         }
     }
 
-    pub(crate) async fn all(&self, after: u64, through: u64, filter: &Filter, limit: usize) -> Result<PageRows, ReadError> {
-        match self {
-            Self::Sqlite(reader) => reader.all(after, through, filter, limit).await,
-            Self::Postgres(reader) => reader.all(after, through, filter, limit).await,
-        }
+    /// The events in (after, head] that the filter chooses, at most `limit`, and as far as one page looks.
+    pub(crate) async fn page(&self, after: u64, head: u64, filter: &Filter, limit: usize) -> Result<Page, ReadError> {
+        let horizon = filter.horizon(after, head);
+        let rows = match self {
+            Self::Sqlite(reader) => reader.all(after, horizon, filter, limit).await?,
+            Self::Postgres(reader) => reader.all(after, horizon, filter, limit).await?,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => return reader.page(after, head, filter, limit).await,
+        };
+        let last = rows.events.last().map_or(after, |event| event.position);
+        Ok(Page { through: if rows.complete { horizon } else { last }, events: rows.events })
     }
 
     pub(crate) async fn blob(&self, digest: &[u8]) -> Result<Option<StoredBlob>, ReadError> {
         match self {
             Self::Sqlite(reader) => reader.blob(digest).await,
             Self::Postgres(reader) => reader.blob(digest).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.blob(digest).await,
         }
     }
 
@@ -80,6 +104,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.bookmark(name).await,
             Self::Postgres(reader) => reader.bookmark(name).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.bookmark(name).await,
         }
     }
 
@@ -87,6 +113,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.snapshot(stream, version).await,
             Self::Postgres(reader) => reader.snapshot(stream, version).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.snapshot(stream, version).await,
         }
     }
 
@@ -94,6 +122,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.command(stream, command).await,
             Self::Postgres(reader) => reader.command(stream, command).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.command(stream, command).await,
         }
     }
 
@@ -103,6 +133,8 @@ impl Reader {
             // There is no other process.
             Self::Sqlite(_) => Ok(false),
             Self::Postgres(reader) => reader.is_alive(worker).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.is_alive(worker).await,
         }
     }
 
@@ -110,6 +142,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.close().await,
             Self::Postgres(reader) => reader.close().await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(_) => {}
         }
     }
 }

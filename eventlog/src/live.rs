@@ -34,11 +34,11 @@ impl Live {
         }
     }
 
-    /// Shows a commit of this process to its readers. Called only when it is durable.
-    pub(crate) fn publish(&self, events: Vec<Arc<Recorded>>) {
+    /// Shows durable events to the readers: all that the log has after the position `after`, up to the last of them.
+    pub(crate) fn publish(&self, after: u64, events: Vec<Arc<Recorded>>) {
         let Some(last) = events.last().map(|event| event.position) else { return };
         // A panic inside is a bug, but the ring stays whole: every change of it is complete before the next call that could fail.
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner).push(events);
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).push(after, events);
         self.advance(last);
     }
 

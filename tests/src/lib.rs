@@ -1,6 +1,8 @@
 //! What tests need: a real Postgres, the real programs, and a model provider that says what a test wants.
 
 pub mod client;
+#[cfg(feature = "kurrentdb")]
+pub mod kurrentdb;
 pub mod model_server;
 pub mod postgres;
 pub mod processes;

@@ -134,6 +134,7 @@ async fn select(url: &DatabaseUrl) -> Result<u64> {
             url.parse::<PgConnectOptions>()?.connect().await?,
             "SELECT position, payload::text, leaf_hash FROM events WHERE position > $1 ORDER BY position LIMIT $2"
         ),
+        DatabaseUrl::Kurrentdb(_) => anyhow::bail!("there is no measure for KurrentDB"),
     }
     Ok(count)
 }
