@@ -1,16 +1,17 @@
 //! The log: append, read, subscribe. On SQLite for one process, on Postgres or KurrentDB for any number.
 //!
 //! [`Log`] is the handle. One task of a process writes ([`Log::append`]): it takes whatever waits, judges each append against
-//! what its stream holds, and commits all of it as one transaction (on KurrentDB, as one transaction each). Readers ([`Log::read_stream`], [`Log::read_all`],
-//! [`Log::subscribe`]) get what their own process has just committed from memory and everything else from rows; a notification
-//! from another process only says how far the log has come. [`Aggregates`] executes commands on top of it, and is an event store
-//! for cqrs-es.
+//! what its stream holds, and commits all of it as one transaction (on KurrentDB each as one of its own). Readers
+//! ([`Log::read_stream`], [`Log::read_all`], [`Log::subscribe`]) get what their own process has just committed from memory and
+//! everything else from rows; a notification from another process only says how far the log has come. [`Aggregates`] executes
+//! commands on top of it, and is an event store for cqrs-es.
 //!
 //! *Invariant:* nothing is visible before it is durable (fsync, unless an administrator relaxed it).
 //!
-//! *Invariant:* positions rise and, but for KurrentDB's, start at 1 and have no holes; none becomes visible after a higher one: they are given out under a
-//! lock that is held until the commit, or by KurrentDB. `recorded_at` never decreases along them, but for KurrentDB's clock. (A foreign writer on Postgres that swallows
-//! its own failed INSERT with `ON CONFLICT DO NOTHING` would leave a hole; stock `postgres-es` rolls back and does not.)
+//! *Invariant:* positions rise, and none becomes visible after a higher one. On SQLite and Postgres they start at 1 and have no
+//! holes: they are given out under a lock that is held until the commit. `recorded_at` never decreases along them; on KurrentDB,
+//! as far as the cluster's clocks do not. (A foreign writer on Postgres that swallows its own failed INSERT with `ON CONFLICT DO
+//! NOTHING` would leave a hole; stock `postgres-es` rolls back and does not.)
 //!
 //! *Invariant:* the same command id on the same stream is applied once, however often it is sent and whatever broke in between.
 //!

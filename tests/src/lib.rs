@@ -3,6 +3,8 @@
 pub mod client;
 #[cfg(feature = "kurrentdb")]
 pub mod kurrentdb;
+pub mod ledger;
+pub mod log;
 pub mod model_server;
 pub mod postgres;
 pub mod processes;

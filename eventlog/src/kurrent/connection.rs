@@ -4,17 +4,15 @@ use super::ANSWER_TIMEOUT;
 use crate::error::{OpenError, ReadError};
 use eventstore::{Client, ClientSettings, ReadStream, ReadStreamOptions, RecordedEvent, StreamPosition};
 use futures_util::{Stream, TryStreamExt, stream};
+use rustls::crypto::CryptoProvider;
 use std::{
     fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 
-/// Set when the client has installed its provider of cryptography.
-static CLAIMED: AtomicBool = AtomicBool::new(false);
+/// Whether the client has installed its provider of cryptography.
+static CLAIMED: OnceCell<()> = OnceCell::const_new();
 
 /// Lets the client install its provider of cryptography as the process's own. It panics in a task of its own when there already is
 /// one, so whoever installs another has to call this first; a second call does nothing.
@@ -22,21 +20,18 @@ static CLAIMED: AtomicBool = AtomicBool::new(false);
 /// # Errors
 /// When somebody else was first.
 pub(crate) async fn claim_cryptography() -> Result<(), OpenError> {
-    if CLAIMED.load(Ordering::Acquire) {
-        return Ok(());
-    }
+    CLAIMED.get_or_try_init(claim).await.copied()
+}
+
+async fn claim() -> Result<(), OpenError> {
     let taken = || OpenError::Unsuitable("its client must install its provider of cryptography before any other".into());
-    if rustls::crypto::CryptoProvider::get_default().is_some() {
+    if CryptoProvider::get_default().is_some() {
         return Err(taken());
     }
     // A client that asks nobody: one attempt is the one that it begins with.
     let client = client(&settings("esdb://localhost?tls=false&maxDiscoverAttempts=1")?)?;
     let _ = client.server_info().await;
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        return Err(taken());
-    }
-    CLAIMED.store(true, Ordering::Release);
-    Ok(())
+    CryptoProvider::get_default().map(|_| ()).ok_or_else(taken)
 }
 
 pub(super) struct Connection {

@@ -74,16 +74,10 @@ impl KurrentDb {
         self.network.mute();
     }
 
-    /// Events in it, those of all streams.
+    /// Events of a stream.
     #[must_use]
-    pub fn events(&self) -> usize {
-        self.store.events()
-    }
-
-    /// Appends that were refused because the stream was not as expected, and those that were there already.
-    #[must_use]
-    pub fn conflicts_and_repeats(&self) -> (u64, u64) {
-        self.store.conflicts_and_repeats()
+    pub fn events_in(&self, stream: &str) -> usize {
+        self.store.stream(stream).map_or(0, |events| events.len())
     }
 
     /// Streams whose names begin so.

@@ -53,8 +53,6 @@ pub(super) enum Refused {
 struct Inner {
     all: Vec<Arc<Event>>,
     streams: BTreeMap<String, Vec<Arc<Event>>>,
-    conflicts: u64,
-    repeats: u64,
 }
 
 #[derive(Debug, Default)]
@@ -98,11 +96,9 @@ impl Store {
             && let Some(last) = there.last()
         {
             let last = (last.revision, last.position);
-            inner.repeats += 1;
             return Ok(last);
         }
         if !holds {
-            inner.conflicts += 1;
             return Err(Refused::WrongVersion(current));
         }
         let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() / 100;
@@ -151,11 +147,6 @@ impl Store {
 
     pub(super) fn events(&self) -> usize {
         self.inner().all.len()
-    }
-
-    pub(super) fn conflicts_and_repeats(&self) -> (u64, u64) {
-        let inner = self.inner();
-        (inner.conflicts, inner.repeats)
     }
 
     pub(super) fn names(&self, prefix: &str) -> Vec<String> {

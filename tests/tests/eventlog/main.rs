@@ -2,21 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod aggregates;
-mod append;
 mod chats;
-mod commands;
 mod counter;
 mod faults;
 mod fixture;
 mod frozen;
 mod killed;
 mod leaves;
-mod ledger;
 mod model;
-mod read;
 mod replicas;
 mod restart;
 mod snapshots;
 mod snapshots_blocked;
 mod stock;
-mod subscribe;
+
+use docket_tests::ledger;
