@@ -7,6 +7,7 @@ use crate::{
     database_url::DatabaseUrl,
     error::{AppendError, OpenError, ReadError},
     filter::Filter,
+    follower::Follower,
     live::Live,
     options::Options,
     page::Page,
@@ -78,6 +79,9 @@ impl Log {
         // The writer of SQLite remembers more streams than a batch may name; see `sqlite::known`.
         tasks.spawn(Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384)).run());
         let (reader, (snapshots, jobs)) = (Arc::new(reader), Snapshots::new());
+        if matches!(*reader, Reader::Postgres(_)) {
+            tasks.spawn(Follower { live: live.clone(), reader: reader.clone() }.run());
+        }
         tasks.spawn(SnapshotTask { jobs, live: live.clone(), reader: reader.clone(), queue: queue.clone() }.run());
         tasks.close();
         let memory = Arc::new(Semaphore::new(QUEUE_KIB));
@@ -174,10 +178,18 @@ impl Log {
         Ok(Page { through: if rows.complete { horizon } else { last }, events: rows.events })
     }
 
-    /// Follows the log from after a position: first what is there, then what comes.
+    /// Follows the log from after a position: first what is there, then what comes. It goes along with the log, whether or not
+    /// there is something for it.
     #[must_use]
     pub fn subscribe(&self, after: u64, filter: Filter) -> Subscription {
-        Subscription::new(self.clone(), after, filter)
+        Subscription::every(self.clone(), after, filter)
+    }
+
+    /// The same for one of many readers: it is woken only by a commit that holds something for it, and shares the search with all
+    /// that have the same filter. Where these are many they get what comes within some milliseconds (25 at most) together.
+    #[must_use]
+    pub fn follow(&self, after: u64, filter: Filter) -> Subscription {
+        Subscription::wanted(self.clone(), after, filter)
     }
 
     /// The content with this SHA-256 (hex), if the log has it.

@@ -77,6 +77,7 @@ mod tests {
             metadata: bytes::Bytes::from_static(b"{\"actor\":\"system\",\"on_behalf_of\":\"secret\"}"),
             recorded_at: 5,
             leaf_hash: [0; 32],
+            encoded: docket_eventlog::Encoded::default(),
         };
         let mut frame = Vec::new();
         event_frame(&event, &mut frame);
