@@ -1,6 +1,12 @@
 //! Who waits for what: a commit wakes only the readers that want something of it.
 
-use crate::{filter::Filter, page::Page, recorded::Recorded, ring::Commit, stream_id::StreamId};
+use crate::{
+    filter::Filter,
+    page::{MAX_BYTES, Page},
+    recorded::Recorded,
+    ring::Commit,
+    stream_id::StreamId,
+};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
@@ -65,7 +71,13 @@ impl Interest {
             return None;
         }
         let start = found.events.partition_point(|event| event.position <= after);
-        let events: Vec<_> = found.events.range(start..).take(limit).cloned().collect();
+        let mut bytes = 0;
+        let fits = |event: &&Arc<Recorded>| {
+            let fits = bytes < MAX_BYTES;
+            bytes += event.weight();
+            fits
+        };
+        let events: Vec<_> = found.events.range(start..).take(limit).take_while(fits).cloned().collect();
         let last = events.last().map_or(after, |event| event.position);
         let all = start + events.len() == found.events.len();
         Some(Page { events, through: if all { last.max(shown) } else { last } })

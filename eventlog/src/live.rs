@@ -126,9 +126,12 @@ impl Live {
     pub(crate) fn skip(&self, through: u64) {
         let concerned = {
             let mut order = self.order();
+            if through <= self.shown() {
+                return;
+            }
             order.ring.clear();
             let everybody = order.interests.forget_all(through);
-            self.shown.send_if_modified(|shown| std::mem::replace(shown, through.max(*shown)) < through);
+            self.shown.send_replace(through);
             // Those who have the rest shown are among them.
             self.show_early(&mut order);
             everybody
@@ -191,5 +194,175 @@ impl Live {
     fn order(&self) -> MutexGuard<'_, Order> {
         // A panic inside is a bug, but every change of it is complete before the next call that could fail.
         self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorded::tests::{event, run};
+    use futures_util::FutureExt;
+
+    fn live(head: u64) -> Live {
+        Live::new(Uuid::nil(), head)
+    }
+
+    fn positions(live: &Live, after: u64) -> Vec<u64> {
+        live.recent(after, usize::MAX).iter().flat_map(|commit| &commit.events).map(|event| event.position).collect()
+    }
+
+    fn wanted(live: &Live, interest: &Interest, after: u64) -> Option<(Vec<u64>, u64)> {
+        let page = interest.after(after, live.shown(), 100)?;
+        Some((page.events.iter().map(|event| event.position).collect(), page.through))
+    }
+
+    #[test]
+    fn a_commit_wakes_only_those_who_want_something_of_it() {
+        let live = live(0);
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let stream = event(0, None).stream.clone();
+        let filters = [
+            Filter::scope(one),
+            Filter::scopes([one, two, one]),
+            Filter::scope(two).types(["chat.other"]),
+            Filter::stream(stream).types(["chat.titled"]),
+            Filter::all().aggregates(["chat"]),
+            Filter::all().aggregates(["workspace"]),
+        ];
+        let interests = filters.each_ref().map(|filter| live.join(filter));
+        let wakes = |scope: Option<Uuid>, position: u64| {
+            let woken = interests.each_ref().map(|interest| Box::pin(interest.woken()));
+            live.publish(vec![event(position, scope)]);
+            woken.map(|woken| woken.now_or_never().is_some())
+        };
+        assert_eq!(wakes(Some(one), 1), [true, true, false, true, true, false]);
+        assert_eq!(wakes(Some(two), 2), [false, true, false, true, true, false]);
+        assert_eq!(wakes(None, 3), [false, false, false, true, true, false]);
+        let got = interests.each_ref().map(|interest| wanted(&live, interest, 0).unwrap());
+        let wanted: [&[u64]; 6] = [&[1], &[1, 2], &[], &[1, 2, 3], &[1, 2, 3], &[]];
+        // Whoever looks is past what was not for it.
+        assert_eq!(got, wanted.map(|positions| (positions.to_vec(), 3)));
+
+        interests.iter().for_each(|interest| live.leave(interest));
+        let order = live.order();
+        assert_eq!(format!("{:?}", order.interests), format!("{:?}", Interests::default()), "nothing is left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_readers_get_what_comes_in_a_pause_together() {
+        let live = live(0);
+        let scope = Uuid::from_u128(1);
+        let interests: Vec<_> = (0..1_000).map(|_| live.join(&Filter::scope(scope))).collect();
+        let interest = &interests[0];
+        let begin = tokio::time::Instant::now();
+        let (mut wakes, mut longest) = (0, std::time::Duration::ZERO);
+        for position in 1..=100 {
+            let mut woken = Box::pin(interest.woken());
+            let shown = tokio::time::Instant::now();
+            live.publish(vec![event(position, Some(scope))]);
+            let tick = tokio::time::sleep(std::time::Duration::from_millis(10));
+            tokio::pin!(tick);
+            tokio::select! {
+                biased;
+                () = woken.as_mut() => wakes += 1,
+                () = &mut tick => {}
+            }
+            if position == 1 {
+                assert_eq!(shown.elapsed(), std::time::Duration::ZERO, "who has been quiet does not wait");
+            }
+            tick.await;
+            longest = longest.max(shown.elapsed());
+        }
+        assert_eq!(begin.elapsed().as_millis() / 1000, 1);
+        assert!((30..=50).contains(&wakes), "{wakes} wakes for 100 commits in a second");
+        // The last is not forgotten.
+        let woken = interest.woken();
+        live.publish(vec![event(101, Some(scope))]);
+        woken.await;
+        assert_eq!(wanted(&live, interest, 99).unwrap().0, [100, 101]);
+    }
+
+    #[test]
+    fn an_interest_holds_no_more_than_the_memory_does() {
+        let live = live(0);
+        let scope = Uuid::from_u128(1);
+        let (rare, all) = (live.join(&Filter::scope(scope)), live.join(&Filter::all()));
+        live.publish(vec![event(1, Some(scope))]);
+        let events = 3 * RING_EVENTS as u64;
+        for first in (2..events).step_by(100) {
+            live.publish(run(first..=first + 99));
+        }
+        assert_eq!(wanted(&live, &rare, 0), None, "what went has to be read");
+        assert_eq!(wanted(&live, &rare, 1).unwrap(), (vec![], live.shown()), "and there was nothing since");
+        let held = positions(&live, live.shown() - 16_000).len() as u64;
+        assert_eq!(held, 16_000);
+        assert_eq!(wanted(&live, &all, live.shown() - held).unwrap().0.len(), 100);
+        assert_eq!(wanted(&live, &all, 1), None);
+    }
+
+    /// Commits of this process and rows read of all processes come in any order and overlap; they are shown once, in order.
+    #[test]
+    fn what_others_wrote_comes_in_between_in_order() {
+        let mut seed = 1_u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        for _ in 0..500 {
+            let live = live(0);
+            let interest = live.join(&Filter::all());
+            // Who wrote which run of positions, and what of ours was not handed over yet.
+            let (mut head, mut ours, mut seen) = (0, std::collections::VecDeque::new(), 0);
+            for _ in 0..100 {
+                match random(4) {
+                    0 => {
+                        let last = head + 1 + random(5);
+                        if random(2) == 0 {
+                            ours.push_back(head + 1..=last);
+                        }
+                        head = last;
+                    }
+                    1 => {
+                        if let Some(commit) = ours.pop_front() {
+                            live.publish(run(commit));
+                        }
+                    }
+                    2 => live.advance(head),
+                    _ => {
+                        if let Some((after, through)) = live.missing() {
+                            let last = after + 1 + random(through - after);
+                            // Read, and shown a moment later.
+                            if random(3) == 0
+                                && let Some(commit) = ours.pop_front()
+                            {
+                                live.publish(run(commit));
+                            }
+                            match random(8) {
+                                0 => live.skip(last),
+                                _ => live.fill(run(after + 1..=last), last),
+                            }
+                        }
+                    }
+                }
+                if random(3) == 0 {
+                    match wanted(&live, &interest, seen) {
+                        Some((events, through)) => {
+                            assert!(events.into_iter().eq(seen + 1..=through));
+                            seen = through;
+                        }
+                        // As rows.
+                        None => seen = live.shown(),
+                    }
+                }
+                assert!(live.shown() <= live.head() && live.head() <= head);
+            }
+            ours.into_iter().for_each(|commit| live.publish(run(commit)));
+            live.advance(head);
+            while let Some((after, through)) = live.missing() {
+                live.fill(run(after + 1..=through), through);
+            }
+            assert_eq!(live.shown(), head);
+            assert!(live.order().early.is_empty());
+        }
     }
 }

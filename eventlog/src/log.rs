@@ -10,7 +10,7 @@ use crate::{
     follower::Follower,
     live::Live,
     options::Options,
-    page::Page,
+    page::{MAX_BYTES, Page},
     page_rows::PageRows,
     postgres,
     recorded::Recorded,
@@ -160,13 +160,14 @@ impl Log {
         // A filter may pass over most of them.
         let recent = self.0.live.recent(after, if *filter == Filter::all() { limit } else { limit.max(SCAN) });
         if !recent.is_empty() {
-            let mut page = Page { events: Vec::new(), through: after };
+            let (mut page, mut bytes) = (Page { events: Vec::new(), through: after }, 0);
             for event in recent.iter().flat_map(|commit| &commit.events).filter(|event| event.position > after) {
                 page.through = event.position;
                 if filter.matches(event) {
                     page.events.push(event.clone());
+                    bytes += event.weight();
                 }
-                if page.events.len() == limit {
+                if page.events.len() == limit || bytes >= MAX_BYTES {
                     break;
                 }
             }

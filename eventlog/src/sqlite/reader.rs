@@ -45,7 +45,9 @@ impl Reader {
         let mut query = QueryBuilder::<Sqlite>::new(SELECT);
         query.push("e.position > ").push_bind(after.cast_signed()).push(" AND e.position <= ").push_bind(through.cast_signed());
         if let Some(stream) = &filter.stream {
-            query.push(" AND e.stream = (SELECT id FROM streams WHERE aggregate_type = ").push_bind(stream.aggregate_type.to_string());
+            query
+                .push(" AND e.stream = (SELECT id FROM streams WHERE aggregate_type = ")
+                .push_bind(stream.aggregate_type.to_string());
             query.push(" AND aggregate_id = ").push_bind(stream.aggregate_id.to_string()).push(")");
         }
         match filter.scopes.as_deref() {
