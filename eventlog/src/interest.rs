@@ -2,6 +2,7 @@
 
 use crate::{
     filter::Filter,
+    pace::{Pace, Turn},
     page::{MAX_BYTES, Page},
     recorded::Recorded,
     ring::Commit,
@@ -13,20 +14,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 use tokio::{
     sync::{Notify, futures::Notified},
     time::{Instant, sleep_until},
 };
 use uuid::Uuid;
-
-/// So many readers are woken by every commit.
-const FEW: usize = 64;
-/// More of them are given a pause, so that what comes in it costs each one write instead of several. A write to a socket takes
-/// about 10 µs of a processor, so this keeps the readers of one filter under half of one.
-const PAUSE_PER_READER: Duration = Duration::from_micros(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(25);
 
 /// Readers with the same filter. A commit is looked at once for all of them.
 #[derive(Debug)]
@@ -45,15 +38,12 @@ struct Found {
     events: VecDeque<Arc<Recorded>>,
     /// The commit that was looked at last.
     seen: u64,
-    /// When they were last woken.
-    woken: Option<Instant>,
-    /// Whether they will be woken when their pause is over.
-    waking: bool,
+    pace: Pace,
 }
 
 impl Interest {
     fn new(filter: Filter, since: u64) -> Self {
-        let found = Found { since, events: VecDeque::new(), seen: since, woken: None, waking: false };
+        let found = Found { since, events: VecDeque::new(), seen: since, pace: Pace::default() };
         Self { filter, readers: AtomicUsize::new(0), found: Mutex::new(found), wake: Notify::new() }
     }
 
@@ -112,33 +102,18 @@ impl Interest {
     /// Wakes the readers: at once, unless they are many and were woken a moment ago.
     pub(crate) fn wake(self: &Arc<Self>) {
         let readers = self.readers.load(Ordering::Relaxed);
-        if readers <= FEW {
-            return self.wake.notify_waiters();
-        }
-        let pause = LONGEST_PAUSE.min(PAUSE_PER_READER * u32::try_from(readers).unwrap_or(u32::MAX));
-        let now = Instant::now();
-        let mut found = self.found();
-        if found.waking {
-            return;
-        }
-        match found.woken.map(|woken| woken + pause).filter(|due| *due > now) {
-            None => {
-                found.woken = Some(now);
-                drop(found);
-                self.wake.notify_waiters();
-            }
-            Some(due) => {
-                found.waking = true;
+        let turn = self.found().pace.turn(readers, Instant::now());
+        match turn {
+            Turn::Now => self.wake.notify_waiters(),
+            Turn::At(due) => {
                 let this = self.clone();
                 tokio::spawn(async move {
                     sleep_until(due).await;
-                    {
-                        let mut found = this.found();
-                        (found.waking, found.woken) = (false, Some(Instant::now()));
-                    }
+                    this.found().pace.over(Instant::now());
                     this.wake.notify_waiters();
                 });
             }
+            Turn::Coming => {}
         }
     }
 

@@ -44,6 +44,7 @@ mod log;
 mod metadata;
 mod names;
 mod options;
+mod pace;
 mod page;
 mod page_rows;
 mod postgres;

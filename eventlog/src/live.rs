@@ -248,40 +248,6 @@ mod tests {
         assert_eq!(format!("{:?}", order.interests), format!("{:?}", Interests::default()), "nothing is left");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn many_readers_get_what_comes_in_a_pause_together() {
-        let live = live(0);
-        let scope = Uuid::from_u128(1);
-        let interests: Vec<_> = (0..1_000).map(|_| live.join(&Filter::scope(scope))).collect();
-        let interest = &interests[0];
-        let begin = tokio::time::Instant::now();
-        let (mut wakes, mut longest) = (0, std::time::Duration::ZERO);
-        for position in 1..=100 {
-            let mut woken = Box::pin(interest.woken());
-            let shown = tokio::time::Instant::now();
-            live.publish(vec![event(position, Some(scope))]);
-            let tick = tokio::time::sleep(std::time::Duration::from_millis(10));
-            tokio::pin!(tick);
-            tokio::select! {
-                biased;
-                () = woken.as_mut() => wakes += 1,
-                () = &mut tick => {}
-            }
-            if position == 1 {
-                assert_eq!(shown.elapsed(), std::time::Duration::ZERO, "who has been quiet does not wait");
-            }
-            tick.await;
-            longest = longest.max(shown.elapsed());
-        }
-        assert_eq!(begin.elapsed().as_millis() / 1000, 1);
-        assert!((30..=50).contains(&wakes), "{wakes} wakes for 100 commits in a second");
-        // The last is not forgotten.
-        let woken = interest.woken();
-        live.publish(vec![event(101, Some(scope))]);
-        woken.await;
-        assert_eq!(wanted(&live, interest, 99).unwrap().0, [100, 101]);
-    }
-
     #[test]
     fn an_interest_holds_no_more_than_the_memory_does() {
         let live = live(0);
