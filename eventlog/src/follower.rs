@@ -41,6 +41,7 @@ impl Follower {
             }
             let rows = self.reader.all(after, through, &Filter::all(), PAGE).await?;
             let last = rows.events.last().map_or(after, |event| event.position);
+            self.live.counters.fetched.add(rows.events.len() as u64);
             self.live.fill(rows.events, if rows.complete { through } else { last });
         }
         Ok(())

@@ -273,6 +273,7 @@ impl Log {
             conflicts: counters.conflicts.get(),
             failed: counters.failed.get(),
             batches: counters.batches.get(),
+            fetched: counters.fetched.get(),
             queued: (self.0.queue.max_capacity() - self.0.queue.capacity()) as u64,
             head: self.0.live.head(),
             events_loaded: counters.events_loaded.get(),

@@ -68,17 +68,15 @@ impl Subscription {
                 }
                 Waiting::Wanted(interest) => {
                     let woken = interest.woken();
-                    let batch = match interest.after(*position, live.shown(), SMALL_BATCH) {
-                        Some(batch) => batch,
-                        None => log.read_known(*position, filter, SMALL_BATCH).await?,
+                    let Some(batch) = interest.after(*position, live.shown(), SMALL_BATCH) else {
+                        // It has to catch up, and may find nothing on the way.
+                        let batch = log.read_known(*position, filter, SMALL_BATCH).await?;
+                        *position = batch.through;
+                        return Ok(batch);
                     };
-                    let moved = batch.through > *position;
                     *position = batch.through;
                     if !batch.events.is_empty() {
                         return Ok(batch);
-                    }
-                    if moved {
-                        continue;
                     }
                     if closed {
                         return Err(ReadError::Closed);
