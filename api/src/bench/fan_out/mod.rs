@@ -13,7 +13,7 @@ use super::{
     watcher::{Seen, Watcher},
 };
 use crate::descriptors;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bare::Bare;
 use child::Child;
 use std::{
@@ -50,29 +50,27 @@ fn pace(bench: &Bench, rate: u32) -> Pace {
     Pace { every: Duration::from_secs(1) / rate, tokens: u64::from(rate) * bench.time.as_secs().max(1) }
 }
 
-/// What came of it.
-struct FannedOut {
+/// What the machine can do.
+struct Ceiling {
     samples: Samples,
-    sent: u64,
-    received: u64,
     /// Processor seconds of whoever wrote to the sockets, for each second.
     processor: f64,
 }
 
-async fn without_us(bench: &Bench) -> Result<FannedOut> {
+async fn without_us(bench: &Bench) -> Result<Ceiling> {
     let pace = pace(bench, RATE);
     let bare = Bare::start(READERS, pace).await?;
     let watchers = open(bare.address, vec![("/".to_owned(), READERS)], "").await?;
     let (begin, thread) = (Instant::now(), bare.begin()?);
     let (samples, received) = watch(watchers, pace).await?;
+    ensure!(received == pace.tokens * READERS as u64, "{received} tokens were received");
     let elapsed = begin.elapsed();
     let used = tokio::task::spawn_blocking(move || thread.join()).await?;
     let used = used.map_err(|_| anyhow::anyhow!("the loop failed"))??;
-    let sent = pace.tokens * READERS as u64;
-    Ok(FannedOut { samples, sent, received, processor: used.as_secs_f64() / elapsed.as_secs_f64() })
+    Ok(Ceiling { samples, processor: used.as_secs_f64() / elapsed.as_secs_f64() })
 }
 
-async fn one_chat(bench: &Bench, backend: Backend, bare: &FannedOut, measured: &mut Measured) -> Result<()> {
+async fn one_chat(bench: &Bench, backend: Backend, bare: &Ceiling, measured: &mut Measured) -> Result<()> {
     const BARE: &str = "bare loop, a write for each token";
     let (provider, database) = (Provider::start().await?, bench.scratch.database(backend).await?);
     let child = Child::start(&database, &provider.base_url()).await?;

@@ -9,7 +9,7 @@ use super::{
     cpu,
     load::many,
     measured::Measured,
-    provider::{self, Pace, Provider},
+    provider::{Pace, Provider},
     report::Figure,
     run::Bench,
     samples::Samples,
