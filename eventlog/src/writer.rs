@@ -157,9 +157,7 @@ impl Writer {
             Ok(Written { outcomes, events }) => {
                 counters.batches.add(1);
                 counters.events.add(events.len() as u64);
-                // Their positions are dense.
-                let after = events.first().map_or(0, |event| event.position - 1);
-                self.live.publish(after, events);
+                self.live.publish(events);
                 for (pending, outcome) in batch.into_iter().zip(outcomes) {
                     self.give(pending, outcome);
                 }

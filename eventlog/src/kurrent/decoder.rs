@@ -54,6 +54,7 @@ impl<'a> Decoder<'a> {
             metadata,
             recorded_at,
             leaf_hash,
+            encoded: Default::default(),
         })))
     }
 

@@ -65,7 +65,8 @@ impl Follower {
             }
         }
         if let Some(last) = events.last().map(|event| event.position) {
-            live.publish(self.position, events);
+            live.advance(last);
+            live.fill(events, last);
             self.position = last;
             self.seen.shown(ids);
         }

@@ -47,6 +47,10 @@ impl Reader {
     pub(crate) async fn all(&self, after: u64, through: u64, filter: &Filter, limit: usize) -> Result<PageRows, ReadError> {
         let mut query = QueryBuilder::<Postgres>::new(SELECT);
         query.push("e.position > ").push_bind(after.cast_signed()).push(" AND e.position <= ").push_bind(through.cast_signed());
+        if let Some(stream) = &filter.stream {
+            query.push(" AND e.aggregate_type = ").push_bind(stream.aggregate_type.to_string());
+            query.push(" AND e.aggregate_id = ").push_bind(stream.aggregate_id.to_string());
+        }
         match filter.scopes.as_deref() {
             None => {}
             // With `=` an index gives them in order.
@@ -182,5 +186,6 @@ fn event(row: &PgRow, names: &mut Names) -> Result<Arc<Recorded>, sqlx::Error> {
         metadata: names.metadata(row.try_get(8)?),
         recorded_at: row.try_get(9)?,
         leaf_hash: row.try_get::<&[u8], _>(10)?.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        encoded: Default::default(),
     }))
 }

@@ -44,6 +44,12 @@ impl Reader {
     pub(crate) async fn all(&self, after: u64, through: u64, filter: &Filter, limit: usize) -> Result<PageRows, ReadError> {
         let mut query = QueryBuilder::<Sqlite>::new(SELECT);
         query.push("e.position > ").push_bind(after.cast_signed()).push(" AND e.position <= ").push_bind(through.cast_signed());
+        if let Some(stream) = &filter.stream {
+            query
+                .push(" AND e.stream = (SELECT id FROM streams WHERE aggregate_type = ")
+                .push_bind(stream.aggregate_type.to_string());
+            query.push(" AND aggregate_id = ").push_bind(stream.aggregate_id.to_string()).push(")");
+        }
         match filter.scopes.as_deref() {
             None => {}
             // With `=` an index gives them in order.
@@ -130,5 +136,6 @@ fn event(row: &SqliteRow, names: &mut Names) -> Result<Arc<Recorded>, sqlx::Erro
         metadata: names.metadata(row.try_get(8)?),
         recorded_at: row.try_get(9)?,
         leaf_hash: row.try_get::<&[u8], _>(10)?.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+        encoded: Default::default(),
     }))
 }

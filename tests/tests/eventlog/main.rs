@@ -7,6 +7,7 @@ mod counter;
 mod faults;
 mod fixture;
 mod frozen;
+mod interest;
 mod killed;
 mod leaves;
 mod model;
