@@ -16,8 +16,8 @@ pub(crate) fn stream() -> String {
     )
 }
 
-/// In (?1, ?2], at most ?3; ?4 is the one scope as a BLOB, or a JSON array of scopes in hex, ?5 and ?6 are JSON arrays of event types and
-/// aggregate types. Gives those, too. The payload is not looked at before all conditions hold.
+/// In (?1, ?2], at most ?3; with the JSON arrays ?4 to ?6: scopes in hex, event types, aggregate types. The payload is not looked at
+/// before all conditions hold.
 pub(crate) fn filtered(filter: &Filter) -> (String, [Option<String>; 3]) {
     let scopes = filter.scopes.as_ref().map(|scopes| array(scopes.iter().map(|scope| scope.simple().to_string())));
     let one = filter.scopes.as_ref().is_some_and(|scopes| scopes.len() == 1);

@@ -104,7 +104,17 @@ impl Writer {
         self.open.as_ref().map(|(connection, _)| connection).ok_or_else(|| "not connected".into())
     }
 
-    pub(crate) fn disconnect(&mut self) {
+    /// Lets the file go with everything in it, so that a copy of it alone is whole.
+    pub(crate) fn close(&mut self) {
+        if let Some((connection, _)) = &self.open
+            && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            tracing::warn!(%error, "the write-ahead log was not copied into the file; it is part of the log until it is");
+        }
+        self.disconnect();
+    }
+
+    fn disconnect(&mut self) {
         if let Some((connection, _)) = self.open.take()
             && let Err((_, error)) = connection.close()
         {
