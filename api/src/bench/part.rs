@@ -9,7 +9,7 @@ pub enum Part {
     Disk,
     /// Durable token events a second
     Append,
-    /// From the provider's socket to the reader's, through a whole control plane
+    /// From the commit, and from the provider's socket, to the reader's, through a whole control plane
     Latency,
     /// An append to short, long and very long chats
     StreamSize,
@@ -17,7 +17,7 @@ pub enum Part {
     Read,
     /// Bytes on disk per event
     Space,
-    /// One chat with many readers
+    /// One chat with a thousand readers, and ten thousand readers of a hundred chats
     FanOut,
 }
 

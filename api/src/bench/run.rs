@@ -3,7 +3,7 @@
 use super::{
     append, cpu,
     disk::{self, Writes},
-    latency,
+    fan_out, latency,
     measured::Measured,
     part::Part,
     read,
@@ -80,7 +80,7 @@ impl Bench {
                 Part::StreamSize => stream_size::measure(self, &mut measured).await,
                 Part::Read => read::measure(self, &mut measured).await,
                 Part::Space => space::measure(self, &mut measured).await,
-                Part::FanOut => latency::fan_out(self, &mut measured).await,
+                Part::FanOut => fan_out::measure(self, &mut measured).await,
             }
         });
         let ended = match timeout(LONGEST, measuring).await {

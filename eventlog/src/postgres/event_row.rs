@@ -1,7 +1,7 @@
 //! A row of the log as it comes from the server, with numbers in place of names.
 
 use super::dictionary::{Names, Numbers};
-use crate::{leaf::Sha256Digest, recorded::Recorded};
+use crate::{encoded::Encoded, leaf::Sha256Digest, recorded::Recorded};
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 
@@ -32,6 +32,7 @@ impl EventRow {
             event_type: row.try_get(6)?,
             payload: Bytes::copy_from_slice(row.try_get::<&str, _>(7)?.as_bytes()),
             leaf_hash: row.try_get::<&[u8], _>(8)?.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            encoded: OnceLock::new(),
         })
     }
 
@@ -64,6 +65,7 @@ impl EventRow {
             metadata: names.metadata.get(&self.metadata)?.clone(),
             recorded_at: self.recorded_at,
             leaf_hash: self.leaf_hash,
+            encoded: Encoded::default(),
         })
     }
 }

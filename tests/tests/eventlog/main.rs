@@ -10,6 +10,7 @@ mod faults;
 mod fixture;
 mod frozen;
 mod histories;
+mod interest;
 mod killed;
 mod leaves;
 mod ledger;
