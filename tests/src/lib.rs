@@ -1,6 +1,7 @@
 //! What tests need: a real Postgres, the real programs, and a model provider that says what a test wants.
 
 pub mod client;
+pub mod fixture;
 pub mod model_server;
 pub mod postgres;
 pub mod processes;
