@@ -3,8 +3,10 @@
 pub mod client;
 pub mod fixture;
 pub mod model_server;
+pub mod own_postgres;
 pub mod postgres;
 pub mod processes;
 pub mod programs;
+pub mod proxy;
 pub mod server;
 pub mod sse;

@@ -4,4 +4,6 @@
 
 mod child;
 mod linear;
+mod load;
+mod postgres;
 mod tally;
