@@ -34,6 +34,7 @@ mod bookmark;
 mod clock;
 mod database_url;
 mod error;
+mod fault;
 mod filter;
 mod leaf;
 mod live;
