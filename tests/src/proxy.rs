@@ -85,14 +85,11 @@ impl Proxy {
         self.shared.cut.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Cuts each new connection after a number of bytes from this range, both ways counted together, and all that are open now.
-    /// With none, new ones last.
+    /// Cuts each new connection after a number of bytes from this range, both ways counted together, and all that are open now at
+    /// once. With none, new ones last.
     pub fn cut_after(&self, bytes: Option<Range<i64>>) {
-        let cutting = bytes.is_some();
         *self.shared.life.lock().unwrap() = bytes;
-        if cutting {
-            self.shared.cut.send_modify(|cuts| *cuts += 1);
-        }
+        self.shared.cut.send_modify(|cuts| *cuts += 1);
     }
 
     /// Connections that were cut after their bytes: while a request was passed on, and while an answer was.

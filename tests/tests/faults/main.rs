@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod child;
+mod clock;
+mod end_to_end;
 mod linear;
 mod load;
+mod plane;
 mod postgres;
+mod power_cut;
+mod preload;
 mod tally;
