@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
-use crate::postgres::{keep, lock_file, new_data_folder, programs, root_folder, run, server, start_server};
-use std::{fs::File, io::Write, path::PathBuf};
+use crate::postgres::{keep, lock_file, new_data_folder, privilege_drop, programs, root_folder, run, server, start_server};
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 use uuid::Uuid;
 
 /// A running cluster, or one that was stopped. It goes when the test's process does, however that ends.
@@ -14,6 +19,8 @@ pub struct OwnPostgres {
     port: u16,
     /// Variables of the server's environment.
     environment: Vec<(String, String)>,
+    /// The size of the file system, in memory, that its folder `small` is, in bytes.
+    disk: Option<u64>,
     /// The lock that keeps the cluster.
     _user: File,
 }
@@ -29,11 +36,39 @@ impl OwnPostgres {
     pub fn with(environment: &[(&str, &str)]) -> Self {
         let mut postgres = Self::empty();
         postgres.environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut initdb = server(&postgres.programs, "initdb");
-        initdb.arg("-D").arg(postgres.data());
-        run(initdb.args(["--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]));
-        postgres.restart();
+        postgres.begin();
         postgres
+    }
+
+    /// With a file system of so many bytes at [`small`](Self::small), for a tablespace. It goes when the server stops.
+    #[must_use]
+    pub fn with_small_disk(bytes: u64) -> Self {
+        let mut postgres = Self::empty();
+        fs::create_dir(postgres.small()).unwrap();
+        postgres.disk = Some(bytes);
+        postgres.begin();
+        postgres
+    }
+
+    fn begin(&mut self) {
+        let mut initdb = server(&self.programs, "initdb");
+        initdb.arg("-D").arg(self.data());
+        run(initdb.args(["--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]));
+        self.restart();
+    }
+
+    /// The small file system as the server sees it; a folder `space` of the server's own is in it.
+    #[must_use]
+    pub fn small(&self) -> PathBuf {
+        self.folder.join("small")
+    }
+
+    /// The same as this process sees it.
+    #[must_use]
+    pub fn small_from_here(&self) -> PathBuf {
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let root = Path::new("/proc").join(file.lines().next().unwrap()).join("root");
+        root.join(self.small().strip_prefix("/").unwrap())
     }
 
     fn empty() -> Self {
@@ -43,7 +78,7 @@ impl OwnPostgres {
         user.lock_shared().unwrap();
         new_data_folder(&folder);
         keep(&programs, &folder);
-        Self { programs, folder, port: 0, environment: Vec::new(), _user: user }
+        Self { programs, folder, port: 0, environment: Vec::new(), disk: None, _user: user }
     }
 
     fn data(&self) -> PathBuf {
@@ -57,7 +92,21 @@ impl OwnPostgres {
 
     /// Starts the stopped server, on whatever port is free.
     pub fn restart(&mut self) {
-        self.port = start_server(&self.programs, &self.folder, &self.data(), &self.environment);
+        self.port = start_server(&self.folder, &self.data(), || self.pg_ctl());
+    }
+
+    fn pg_ctl(&self) -> Command {
+        let Some(bytes) = self.disk else {
+            let mut command = server(&self.programs, "pg_ctl");
+            command.envs(self.environment.iter().cloned());
+            return command;
+        };
+        let mut sandbox = Command::new("bwrap");
+        sandbox.args(["--dev-bind", "/", "/", "--perms", "0777", "--size", &bytes.to_string()]);
+        sandbox.arg("--tmpfs").arg(self.small()).arg("--").args(privilege_drop());
+        sandbox.args(["sh", "-c", "mkdir \"$0/space\" && exec \"$@\""]).arg(self.small()).arg(self.programs.join("pg_ctl"));
+        sandbox.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        sandbox
     }
 
     /// Stops the server: `fast` ends the sessions, `immediate` is a crash.

@@ -102,7 +102,7 @@ impl Cluster {
             "--encoding=UTF8",
             "--locale=C",
         ]));
-        let port = start_server(&programs, &folder, &data, &[]);
+        let port = start_server(&folder, &data, || server(&programs, "pg_ctl"));
         Self { programs, folder, port, _user: user }
     }
 
@@ -137,14 +137,14 @@ pub(crate) fn new_data_folder(folder: &Path) -> PathBuf {
 }
 
 /// Starts the server on a port that is free; somebody else may take it in between, so more than once.
-pub(crate) fn start_server(programs: &Path, folder: &Path, data: &Path, environment: &[(String, String)]) -> u16 {
+/// `pg_ctl` is how that program is run.
+pub(crate) fn start_server(folder: &Path, data: &Path, pg_ctl: impl Fn() -> Command) -> u16 {
     for _ in 0..5 {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.unwrap_or_else(|error| panic!("no free port: {error}")).port();
         let options =
             format!("-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c max_connections=300");
-        let mut start = server(programs, "pg_ctl");
-        start.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut start = pg_ctl();
         start.arg("-D").arg(data).arg("-l").arg(data.join("log")).args(["-w", "-o", &options, "start"]);
         if start.status().is_ok_and(|status| status.success()) {
             return port;
@@ -208,7 +208,7 @@ pub(crate) fn server(programs: &Path, program: &str) -> Command {
     command
 }
 
-fn privilege_drop() -> Vec<String> {
+pub(crate) fn privilege_drop() -> Vec<String> {
     let Some((uid, gid)) = unprivileged() else { return Vec::new() };
     vec!["setpriv".into(), format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".into()]
 }

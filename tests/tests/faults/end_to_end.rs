@@ -1,12 +1,12 @@
 //! Chats that stream through the real control plane while its database breaks.
 
-use crate::{plane::Plane, tally::tally};
+use crate::{fill::fill, plane::Plane, tally::tally};
 use docket_tests::{
     own_postgres::OwnPostgres,
     proxy::Proxy,
     server::{Backend, Server},
 };
-use std::{fs::File, io::Write};
+use std::fs::File;
 
 async fn on(port: u16) -> Server {
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
@@ -102,11 +102,4 @@ async fn chats_go_on_after_the_disk_was_full() {
     );
     let more = format!("{} prompts, {} connections", compared.prompts, compared.connections);
     tally("disk full, end to end", (ROUNDS, ROUNDS), (compared.events, 2_000), more);
-}
-
-/// Writes until there is no room for a byte.
-fn fill(file: &mut File) {
-    for size in [1 << 20, 1 << 12, 1] {
-        while file.write_all(&vec![0; size]).is_ok() {}
-    }
 }

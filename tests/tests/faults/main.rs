@@ -5,6 +5,7 @@
 mod child;
 mod clock;
 mod end_to_end;
+mod fill;
 mod linear;
 mod load;
 mod plane;

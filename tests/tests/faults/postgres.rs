@@ -1,9 +1,10 @@
 //! A Postgres that goes away under load: restarted, out of reach at any byte, replaced by its replica.
 
-use crate::{load::Load, tally::tally};
+use crate::{fill::fill, load::Load, tally::tally};
 use docket_eventlog::{DatabaseUrl, Log, Options};
 use docket_tests::{own_postgres::OwnPostgres, proxy::Proxy};
-use std::time::Duration;
+use sqlx::{Connection, PgConnection};
+use std::{fs::File, time::Duration};
 
 async fn open(port: u16) -> Log {
     let url = DatabaseUrl::Postgres(format!("postgres://postgres@127.0.0.1:{port}/postgres"));
@@ -93,4 +94,33 @@ async fn synchronous(port: u16) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     pool.close().await;
+}
+
+/// The log's tables lie on a file system that fills up and is freed.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_disk_full() {
+    const ROUNDS: usize = 3;
+    let postgres = OwnPostgres::with_small_disk(40 << 20);
+    let url = format!("postgres://postgres@127.0.0.1:{}", postgres.port());
+    let mut connection = PgConnection::connect(&format!("{url}/postgres")).await.unwrap();
+    let space = postgres.small().join("space");
+    let create = format!("CREATE TABLESPACE small LOCATION '{}'", space.display());
+    sqlx::raw_sql(&create).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("CREATE DATABASE small TABLESPACE small").execute(&mut connection).await.unwrap();
+    let open = async || Log::open(&DatabaseUrl::Postgres(format!("{url}/small")), Options::default()).await.unwrap();
+    let logs = [open().await, open().await];
+    let load = Load::start(&logs, 6);
+    let ballast = postgres.small_from_here().join("ballast");
+    for _ in 0..ROUNDS {
+        load.gets_on(40).await;
+        let before = logs.each_ref().map(|log| log.stats().failed);
+        fill(&mut File::create(&ballast).unwrap());
+        let failed = || logs.iter().zip(before).all(|(log, before)| log.stats().failed > before + 10);
+        docket_tests::server::until("appends fail", failed).await;
+        std::fs::remove_file(&ballast).unwrap();
+    }
+    load.gets_on(40).await;
+    let compared = load.compare(&open().await).await;
+    assert!(compared.refused > 20, "{compared:?}");
+    tally("disk full, Postgres", (ROUNDS, ROUNDS), (compared.events, 2_000), format!("{compared:?}"));
 }
