@@ -35,6 +35,7 @@ mod clock;
 mod database_url;
 mod encoded;
 mod error;
+mod fault;
 mod filter;
 mod follower;
 mod interest;

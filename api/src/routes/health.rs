@@ -22,13 +22,13 @@ async fn lags(state: &AppState) -> Result<Vec<Lag>, Problem> {
     lags.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", format!("the views: {error}")))
 }
 
-/// The log can be read and the views keep up.
+/// The log can be read and written, and the views keep up.
 pub(super) async fn readyz(State(state): State<AppState>) -> Result<&'static str, Problem> {
     let unready = |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
     if state.ending.is_cancelled() {
         return Err(unready("the server is shutting down".to_owned()));
     }
-    state.control.log.head().await.map_err(|error| unready(format!("the log: {error}")))?;
+    state.control.log.check().await.map_err(|error| unready(format!("the log: {error}")))?;
     for lag in lags(&state).await? {
         if lag.lag > MAX_LAG {
             return Err(unready(format!("the view {} is {} events behind", lag.projection, lag.lag)));
