@@ -42,9 +42,9 @@ async fn a_poison_event_is_set_aside(kind: Kind) {
     assert_eq!(found, expected);
     let why = failures.iter().find(|one| one.projection == "chat").unwrap();
     assert!(why.error.contains("from_a_later_version") && why.event_type == "chat.titled", "{why:?}");
-    let lags = projections.lags().await.unwrap();
-    assert!(lags.iter().all(|lag| lag.lag == 0));
-    assert_eq!(lags.iter().map(|lag| lag.failures).sum::<u64>(), 4);
+    let status = projections.status().await.unwrap();
+    assert!(status.iter().all(|one| one.lag == 0));
+    assert_eq!(status.iter().filter_map(|one| one.live.as_ref()).map(|live| live.failures).sum::<u64>(), 4);
 
     let document = projections.chats().get(chat).await.unwrap().unwrap();
     assert_eq!(document.title.as_deref(), Some("After it"));
