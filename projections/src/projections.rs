@@ -24,6 +24,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// How long a start on an empty log waits for its views, which are empty too: so nobody is refused who comes first.
+const EMPTY: Duration = Duration::from_secs(10);
+
 /// Projections that run until they are stopped. A clone is the same ones.
 #[derive(Clone, Debug)]
 pub struct Projections {
@@ -49,7 +52,8 @@ impl Projections {
     /// When the tables cannot be made, or the log cannot be read.
     pub async fn start_set(set: &Set, log: Log, database: Database) -> Result<Self, ProjectionError> {
         set.prepare(&database).await?;
-        let live = Arc::new(LiveCalls::new(log.head().await?));
+        let head = log.head().await?;
+        let live = Arc::new(LiveCalls::new(head));
         let shared = Shared {
             log,
             leases: Arc::new(Leases::new(&database)),
@@ -71,7 +75,13 @@ impl Projections {
         tasks.close();
         let chats = progress.iter().find(|progress| progress.name == Chats::NAME).cloned();
         let chats = chats.unwrap_or_else(|| Arc::new(Progress::new(Chats::NAME, Chats::VERSION)));
-        Ok(Self { shared, progress, chats, live, tasks })
+        let projections = Self { shared, progress, chats, live, tasks };
+        if head == 0
+            && let Err(error) = projections.wait_for(0, EMPTY).await
+        {
+            tracing::warn!(%error, "the views are not there yet; reads are refused until they are");
+        }
+        Ok(projections)
     }
 
     /// Waits until every view shows the event at `position`: what was written can be read.

@@ -19,7 +19,10 @@ use docket_domain::{
 use docket_eventlog::{Append, Expected, Log, NewEvent, StreamId};
 use futures_util::future::try_join_all;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// Chats that are under way at the same time.
@@ -31,15 +34,34 @@ const APPEND: u64 = 16;
 
 /// Fills a log with at least so many events; gives how many they are.
 pub(super) async fn fill(log: &Log, events: u64) -> Result<u64> {
-    furnish(log).await?;
-    let mut chats = Vec::with_capacity(CHATS);
-    for _ in 0..CHATS {
-        chats.push(Life::begin(log).await?);
-    }
+    let mut chats = begin(log, CHATS).await?;
     while log.head().await? < events {
         try_join_all(chats.iter_mut().map(|chat| chat.turn(log))).await?;
     }
     Ok(log.head().await?)
+}
+
+/// Lets so many chats go on for as long as `time`; gives how many events that were.
+pub(super) async fn drive(log: &Log, chats: usize, time: Duration) -> Result<u64> {
+    let mut chats = begin(log, chats).await?;
+    let (before, until) = (log.head().await?, Instant::now() + time);
+    let lives = chats.iter_mut().map(async |chat| {
+        while Instant::now() < until {
+            chat.turn(log).await?;
+        }
+        anyhow::Ok(())
+    });
+    try_join_all(lives).await?;
+    Ok(log.head().await? - before)
+}
+
+async fn begin(log: &Log, count: usize) -> Result<Vec<Life>> {
+    furnish(log).await?;
+    let mut chats = Vec::with_capacity(count);
+    for _ in 0..count {
+        chats.push(Life::begin(log).await?);
+    }
+    Ok(chats)
 }
 
 /// People, templates and workspaces.

@@ -16,6 +16,7 @@ mod load;
 mod measured;
 mod part;
 mod plain_cqrs;
+mod projection;
 mod read;
 mod rebuild;
 mod report;

@@ -15,6 +15,8 @@ pub enum Part {
     StreamSize,
     /// Catching up with the log
     Read,
+    /// Live views, while chats stream
+    Projection,
     /// All views from nothing
     Rebuild,
     /// One chat with many readers
@@ -23,6 +25,6 @@ pub enum Part {
 
 impl Part {
     /// All of them, the reference first.
-    pub const ALL: [Self; 7] =
-        [Self::Disk, Self::Append, Self::Latency, Self::StreamSize, Self::Read, Self::Rebuild, Self::FanOut];
+    pub const ALL: [Self; 8] =
+        [Self::Disk, Self::Append, Self::Latency, Self::StreamSize, Self::Read, Self::Projection, Self::Rebuild, Self::FanOut];
 }

@@ -2,7 +2,7 @@
 
 use super::{history, measured::Measured, report::Figure, run::Bench, scratch::Backend};
 use anyhow::{Context, Result};
-use docket_eventlog::{DatabaseUrl, Durability, Filter, Log, Options};
+use docket_eventlog::{Durability, Filter, Log, Options};
 use docket_projections::{Database, Set, rebuild_into};
 use std::time::Instant;
 
@@ -29,11 +29,7 @@ async fn on(bench: &Bench, backend: Backend, measured: &mut Measured) -> Result<
     let read = catch_up(&log).await?;
     let ceiling = read as f64 / begin.elapsed().as_secs_f64();
 
-    let url = match &database.url {
-        DatabaseUrl::Sqlite(_) => DatabaseUrl::Sqlite(database.folder.join("views.db")),
-        postgres => postgres.clone(),
-    };
-    let views = Database::open(&url).await?;
+    let views = Database::open(&database.views()).await?;
     let begin = Instant::now();
     let rebuilt = rebuild_into(&Set::standard(), &log, &views, events).await?;
     let figure = Figure::new(

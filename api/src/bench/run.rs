@@ -6,7 +6,7 @@ use super::{
     latency,
     measured::Measured,
     part::Part,
-    read, rebuild,
+    projection, read, rebuild,
     report::{PartReport, Report},
     scratch::Scratch,
     stream_size,
@@ -79,6 +79,7 @@ impl Bench {
                 Part::Latency => latency::measure(self, &mut measured).await,
                 Part::StreamSize => stream_size::measure(self, &mut measured).await,
                 Part::Read => read::measure(self, &mut measured).await,
+                Part::Projection => projection::measure(self, &mut measured).await,
                 Part::Rebuild => rebuild::measure(self, &mut measured).await,
                 Part::FanOut => latency::fan_out(self, &mut measured).await,
             }
