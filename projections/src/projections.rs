@@ -21,7 +21,7 @@ use crate::{
 };
 use docket_eventlog::Log;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a start on an empty log waits for its views, which are empty too: so nobody is refused who comes first.
@@ -52,6 +52,7 @@ impl Projections {
     /// When the tables cannot be made, or the log cannot be read.
     pub async fn start_set(set: &Set, log: Log, database: Database) -> Result<Self, ProjectionError> {
         set.prepare(&database).await?;
+        set.begin_all(&database).await?;
         let head = log.head().await?;
         let live = Arc::new(LiveCalls::new(head));
         let shared = Shared {
@@ -60,7 +61,7 @@ impl Projections {
             database,
             stop: CancellationToken::new(),
             wanted: Arc::new(Notify::new()),
-            switched: Arc::new(Notify::new()),
+            switched: Arc::new(watch::Sender::new(())),
         };
         let tasks = TaskTracker::new();
         tasks.spawn(live.clone().listen(shared.log.clone(), shared.stop.clone()));

@@ -101,6 +101,19 @@ impl Set {
         let statements: Vec<_> = old.into_iter().chain(shared).collect();
         database.create(&statements, None).await
     }
+
+    /// Has those built that there never was anything of, all together: so the log is read once.
+    pub(crate) async fn begin_all(&self, database: &Database) -> sqlx::Result<()> {
+        let mut tx = database.read().await?;
+        let all = generation::all(&mut tx).await?;
+        tx.rollback().await?;
+        for member in &self.members {
+            if !all.iter().any(|generation| generation.projection == member.name) {
+                generation::begin(database, member.name, member.version).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -81,10 +81,12 @@ impl Builder {
             return Ok(());
         }
         let head = self.shared.log.head().await?;
-        for built in together(&self.set, &self.shared.log, &self.shared.database, jobs, head).await? {
+        let built = together(&self.set, &self.shared.log, &self.shared.database, jobs, head).await;
+        // Where one failed, others may have been done.
+        self.shared.switched.send_replace(());
+        for built in built? {
             tracing::info!(projection = built.projection, built.events, built.position, "a new generation is live");
         }
-        self.shared.switched.notify_waiters();
         // What they replaced goes in the next round.
         self.shared.wanted.notify_one();
         Ok(())

@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How far the checkpoint may lag behind where no event concerns the projection: what a restart has to look through again.
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     /// A generation is to be built.
     pub(crate) wanted: Arc<Notify>,
     /// A generation has become live.
-    pub(crate) switched: Arc<Notify>,
+    pub(crate) switched: Arc<watch::Sender<()>>,
 }
 
 /// Why a runner stopped running.
@@ -58,16 +58,20 @@ struct Runner<P> {
     projection: P,
     shared: Shared,
     progress: Arc<Progress>,
+    switched: watch::Receiver<()>,
     pause: Duration,
 }
 
 /// Runs the projection until it is told to stop, or the log is closed.
 pub(crate) async fn run<P: Projection>(shared: Shared, progress: Arc<Progress>) {
     let stop = shared.stop.clone();
-    let mut runner = Runner { projection: P::default(), shared, progress, pause: FIRST_PAUSE };
+    let switched = shared.switched.subscribe();
+    let mut runner = Runner { projection: P::default(), shared, progress, switched, pause: FIRST_PAUSE };
     while !stop.is_cancelled() {
         let ended = runner.lead().await;
-        runner.progress.leading.store(false, Ordering::Relaxed);
+        if !matches!(ended, Err(Stopped::Displaced)) {
+            runner.progress.leading.store(false, Ordering::Relaxed);
+        }
         let pause = match ended {
             Ok(()) | Err(Stopped::Log(ReadError::Closed)) => break,
             Err(Stopped::Displaced) => Duration::ZERO,
@@ -82,7 +86,7 @@ pub(crate) async fn run<P: Projection>(shared: Shared, progress: Arc<Progress>) 
         // A pause, unless we are told to stop: nothing wakes us when a database comes back or another process goes.
         tokio::select! {
             () = stop.cancelled() => {}
-            () = runner.shared.switched.notified() => {}
+            _ = runner.switched.changed() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -91,6 +95,7 @@ pub(crate) async fn run<P: Projection>(shared: Shared, progress: Arc<Progress>) 
 impl<P: Projection> Runner<P> {
     /// Runs the projection from its checkpoint on.
     async fn lead(&mut self) -> Result<(), Stopped> {
+        self.switched.mark_unchanged();
         let mut live = self.live().await?;
         self.progress.leading.store(true, Ordering::Relaxed);
         self.progress.reach(live.position);
@@ -102,6 +107,7 @@ impl<P: Projection> Runner<P> {
             let Batch { events, through } = tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => break,
+                _ = self.switched.changed() => return Err(Stopped::Displaced),
                 batch = subscription.next() => batch?,
             };
             if !events.is_empty() || through >= live.position + IDLE {

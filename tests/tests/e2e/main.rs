@@ -18,3 +18,4 @@ mod replicas;
 mod resume;
 mod shutdown;
 mod tokens;
+mod views;

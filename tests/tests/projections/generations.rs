@@ -88,21 +88,21 @@ async fn a_changed_version<const T: usize>(kind: Kind) {
     let log = backend.log().await;
     let views = backend.views("views").await;
     let mut world = World::new(91, log.clone());
-    world.run(12_000).await;
+    world.run(21_000).await;
     let old = Projections::start_set(&Set::default().with::<Trying<1, T>>(), log.clone(), views.clone()).await.unwrap();
     let head = log.head().await.unwrap();
     old.wait_for(head, PATIENCE).await.unwrap();
     old.stop().await;
 
     // The new version stands still in the middle. Meanwhile the old tables are read.
-    TRIALS[T].held_after.store(9_000, Ordering::SeqCst);
+    TRIALS[T].held_after.store(15_000, Ordering::SeqCst);
     let new = Set::default().with::<Trying<2, T>>();
     let projections = Projections::start_set(&new, log.clone(), views.clone()).await.unwrap();
     let status = until(&projections, "trial", |status| status.fault.is_some()).await;
     let (live, building) = (status.live.unwrap(), status.building.unwrap());
     assert_eq!((live.version, live.generation, live.position), (1, 1, head));
     assert_eq!((building.version, building.generation), (2, 2));
-    assert!(building.position > 0 && building.position <= 9_000, "{}", building.position);
+    assert!(building.position > 0 && building.position <= 15_000, "{}", building.position);
     assert_eq!(status.state, State::Waiting);
     assert_eq!(said(&views, "trial_v1_g1").await, ["v1"]);
     // A restart goes on from there.
