@@ -43,7 +43,6 @@ mod leaf;
 mod live;
 mod log;
 mod metadata;
-mod names;
 mod options;
 mod pace;
 mod page;
