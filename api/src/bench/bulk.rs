@@ -108,12 +108,12 @@ impl Batch {
             insert.raw_execute()?;
         }
         let events = self.payloads.len() as i64;
-        let mut insert =
-            transaction.prepare_cached("INSERT INTO stream_runs (stream, sequence, position, events) VALUES (1, ?, ?, ?)")?;
-        insert.execute(params![first, first, events])?;
-        let mut insert = transaction.prepare_cached("INSERT INTO scope_runs (scope, position, events) VALUES (1, ?, ?)")?;
-        insert.execute(params![first, events])?;
-        drop(insert);
+        transaction
+            .prepare_cached("INSERT INTO stream_runs (stream, sequence, position, events) VALUES (1, ?, ?, ?)")?
+            .execute(params![first, first, events])?;
+        transaction
+            .prepare_cached("INSERT INTO scope_runs (scope, position, events) VALUES (1, ?, ?)")?
+            .execute(params![first, events])?;
         transaction.commit()?;
         Ok(())
     }
