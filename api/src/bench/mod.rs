@@ -15,6 +15,7 @@ mod load;
 mod measured;
 mod part;
 mod plain_cqrs;
+mod processes;
 mod read;
 mod report;
 mod run;
@@ -24,5 +25,6 @@ mod stream_size;
 mod turns;
 
 pub use part::Part;
+pub use processes::{URL as WRITER_URL, write};
 pub use report::{Beside, Figure, PartReport, Report};
 pub use run::{Bench, Options};

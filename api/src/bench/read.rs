@@ -132,7 +132,7 @@ async fn select(url: &DatabaseUrl) -> Result<u64> {
         ),
         DatabaseUrl::Postgres(url) => pages!(
             url.parse::<PgConnectOptions>()?.connect().await?,
-            "SELECT position, payload::text, leaf_hash FROM events WHERE position > $1 ORDER BY position LIMIT $2"
+            "SELECT position, payload, leaf_hash FROM log_events WHERE position > $1 ORDER BY position LIMIT $2"
         ),
     }
     Ok(count)
