@@ -17,6 +17,7 @@ mod load;
 mod measured;
 mod part;
 mod plain_cqrs;
+mod processes;
 mod projection;
 mod provider;
 mod read;
@@ -31,5 +32,6 @@ mod turns;
 mod watcher;
 
 pub use part::Part;
+pub use processes::{URL as WRITER_URL, write};
 pub use report::{Beside, Figure, PartReport, Report};
 pub use run::{Bench, Options};

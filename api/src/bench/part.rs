@@ -9,6 +9,8 @@ pub enum Part {
     Disk,
     /// Durable token events a second
     Append,
+    /// Several processes on one Postgres
+    Processes,
     /// From the commit, and from the provider's socket, to the reader's, through a whole control plane
     Latency,
     /// An append to short, long and very long chats
@@ -27,9 +29,10 @@ pub enum Part {
 
 impl Part {
     /// All of them, the reference first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Disk,
         Self::Append,
+        Self::Processes,
         Self::Latency,
         Self::StreamSize,
         Self::Read,

@@ -6,7 +6,7 @@ use super::{
     fan_out, latency,
     measured::Measured,
     part::Part,
-    projection, read, rebuild,
+    processes, projection, read, rebuild,
     report::{PartReport, Report},
     scratch::Scratch,
     space, stream_size,
@@ -76,6 +76,7 @@ impl Bench {
             match part {
                 Part::Disk => disk::measure(self, &mut measured).await,
                 Part::Append => append::measure(self, &mut measured).await,
+                Part::Processes => processes::measure(self, &mut measured).await,
                 Part::Latency => latency::measure(self, &mut measured).await,
                 Part::StreamSize => stream_size::measure(self, &mut measured).await,
                 Part::Read => read::measure(self, &mut measured).await,
