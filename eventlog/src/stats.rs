@@ -18,6 +18,8 @@ pub struct Stats {
     pub failed: u64,
     /// Transactions committed.
     pub batches: u64,
+    /// Events of other processes that were read for all readers of this one.
+    pub fetched: u64,
     /// Appends that wait for the writer now.
     pub queued: u64,
     /// The newest position known to this process.
@@ -42,6 +44,7 @@ pub(crate) struct Counters {
     pub(crate) failed: Counter,
     pub(crate) batches: Counter,
     pub(crate) fault: Fault,
+    pub(crate) fetched: Counter,
     pub(crate) events_loaded: Counter,
     pub(crate) snapshots_used: Counter,
     pub(crate) snapshots_taken: Counter,

@@ -8,6 +8,8 @@ mod commands;
 mod counter;
 mod faults;
 mod frozen;
+mod histories;
+mod interest;
 mod killed;
 mod leaves;
 mod ledger;
