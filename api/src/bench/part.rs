@@ -17,12 +17,25 @@ pub enum Part {
     Read,
     /// Bytes on disk per event
     Space,
+    /// Live views, while chats stream
+    Projection,
+    /// All views from nothing
+    Rebuild,
     /// One chat with a thousand readers, and ten thousand readers of a hundred chats
     FanOut,
 }
 
 impl Part {
     /// All of them, the reference first.
-    pub const ALL: [Self; 7] =
-        [Self::Disk, Self::Append, Self::Latency, Self::StreamSize, Self::Read, Self::Space, Self::FanOut];
+    pub const ALL: [Self; 9] = [
+        Self::Disk,
+        Self::Append,
+        Self::Latency,
+        Self::StreamSize,
+        Self::Read,
+        Self::Space,
+        Self::Projection,
+        Self::Rebuild,
+        Self::FanOut,
+    ];
 }

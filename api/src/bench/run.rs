@@ -6,7 +6,7 @@ use super::{
     fan_out, latency,
     measured::Measured,
     part::Part,
-    read,
+    projection, read, rebuild,
     report::{PartReport, Report},
     scratch::Scratch,
     space, stream_size,
@@ -79,6 +79,8 @@ impl Bench {
                 Part::Latency => latency::measure(self, &mut measured).await,
                 Part::StreamSize => stream_size::measure(self, &mut measured).await,
                 Part::Read => read::measure(self, &mut measured).await,
+                Part::Projection => projection::measure(self, &mut measured).await,
+                Part::Rebuild => rebuild::measure(self, &mut measured).await,
                 Part::Space => space::measure(self, &mut measured).await,
                 Part::FanOut => fan_out::measure(self, &mut measured).await,
             }

@@ -32,7 +32,6 @@ impl EventRow {
             event_type: row.try_get(6)?,
             payload: Bytes::copy_from_slice(row.try_get::<&str, _>(7)?.as_bytes()),
             leaf_hash: row.try_get::<&[u8], _>(8)?.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-            encoded: OnceLock::new(),
         })
     }
 

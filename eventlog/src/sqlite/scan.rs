@@ -38,7 +38,6 @@ impl Reading {
                 recorded_at: row.get(7)?,
                 leaf_hash: row.get(8)?,
                 encoded: Encoded::default(),
-                encoded: OnceLock::new(),
             };
             bytes += event.weight();
             events.push(Arc::new(event));
