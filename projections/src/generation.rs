@@ -118,16 +118,33 @@ pub(crate) async fn live(tx: &mut Transaction, projection: &str) -> sqlx::Result
     row.as_ref().map(generation).transpose()
 }
 
-/// The one that is being built for this version; a new one where there is none.
+/// Has a generation built: the one that is being built for this version already, or a new one.
 pub(crate) async fn begin(database: &Database, projection: &str, version: u32) -> sqlx::Result<Generation> {
+    let building = insert(database, projection, version, "building").await?;
+    building.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Has one built if there is no live one of this version.
+pub(crate) async fn begin_first(database: &Database, projection: &str, version: u32) -> sqlx::Result<()> {
+    insert(database, projection, version, "live").await.map(drop)
+}
+
+/// Adds one, unless there is one of this version in this role or being built; gives the one that is being built.
+async fn insert(database: &Database, projection: &str, version: u32, unless: &str) -> sqlx::Result<Option<Generation>> {
     let mut tx = database.begin().await?;
+    database.alone_on(&mut tx, "generations").await?;
+    let key = || [Value::text(projection), Value::int(version.into())];
     let sql = "INSERT INTO generations (projection, generation, version, role, position) \
                SELECT $1, COALESCE(MAX(generation), 0) + 1, $2, 'building', 0 FROM generations WHERE projection = $3 \
+               HAVING NOT EXISTS (SELECT 1 FROM generations o WHERE o.projection = $4 AND o.version = $5 AND o.role = $6) \
                ON CONFLICT DO NOTHING";
-    let version = Value::int(version.into());
-    tx.execute(sql, vec![Value::text(projection), version.clone(), Value::text(projection)]).await?;
+    let mut values = key().to_vec();
+    values.push(Value::text(projection));
+    values.extend(key());
+    values.push(Value::text(unless));
+    tx.execute(sql, values).await?;
     let sql = format!("{SELECT} WHERE projection = $1 AND version = $2 AND role = 'building'");
-    let row = tx.first(&sql, vec![Value::text(projection), version]).await?;
+    let row = tx.first(&sql, key().to_vec()).await?;
     tx.commit().await?;
-    generation(&row.ok_or(sqlx::Error::RowNotFound)?)
+    row.as_ref().map(generation).transpose()
 }

@@ -109,7 +109,7 @@ impl Set {
         tx.rollback().await?;
         for member in &self.members {
             if !all.iter().any(|generation| generation.projection == member.name) {
-                generation::begin(database, member.name, member.version).await?;
+                generation::begin_first(database, member.name, member.version).await?;
             }
         }
         Ok(())

@@ -115,6 +115,14 @@ impl Database {
         tx.commit().await
     }
 
+    /// From here to the end of the transaction nobody else writes this table, as is always so on SQLite.
+    pub(crate) async fn alone_on(&self, tx: &mut Transaction, table: &str) -> sqlx::Result<()> {
+        if let Self::Postgres { .. } = self {
+            tx.execute(&format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"), vec![]).await?;
+        }
+        Ok(())
+    }
+
     /// When every transaction that is open now has ended, nobody reads any more what was retired before. On SQLite a reader keeps
     /// even a dropped table for as long as its transaction lasts, so nobody need wait.
     pub(crate) async fn readers_gone(&self) -> sqlx::Result<()> {

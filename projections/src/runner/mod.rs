@@ -139,7 +139,7 @@ impl<P: Projection> Runner<P> {
             }
             _ => {}
         }
-        generation::begin(&self.shared.database, P::NAME, P::VERSION).await?;
+        generation::begin_first(&self.shared.database, P::NAME, P::VERSION).await?;
         self.shared.wanted.notify_one();
         Err(Stopped::Building)
     }
