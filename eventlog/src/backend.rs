@@ -18,7 +18,7 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// The side that writes; the writer's task owns it.
+/// The side that writes; the writer's task owns it. Calls of SQLite block; see [`crate::writer::Writer::start`].
 #[derive(Debug)]
 pub(crate) enum Store {
     Sqlite(Box<sqlite::Writer>),
@@ -31,7 +31,7 @@ impl Store {
     /// Writes a batch as one transaction; each request is judged alone. No two requests of a batch have the same stream and command.
     pub(crate) async fn write(&mut self, batch: &[&Request]) -> Result<Written, WriteError> {
         match self {
-            Self::Sqlite(store) => Box::pin(store.write(batch)).await,
+            Self::Sqlite(store) => store.write(batch),
             Self::Postgres(store) => Box::pin(store.write(batch)).await,
             #[cfg(feature = "kurrentdb")]
             Self::Kurrent(_) => Err(WriteError::Unavailable("a batch is no transaction here".into())),
@@ -40,7 +40,7 @@ impl Store {
 
     pub(crate) async fn close(&mut self) {
         match self {
-            Self::Sqlite(store) => store.disconnect().await,
+            Self::Sqlite(store) => store.close(),
             Self::Postgres(store) => store.disconnect().await,
             // The sign of life has the last word.
             #[cfg(feature = "kurrentdb")]

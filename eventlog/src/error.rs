@@ -22,6 +22,8 @@ pub enum OpenError {
     Unreachable(String),
     #[error("this build of Docket has no KurrentDB in it: build it with the feature `kurrentdb`")]
     NotBuilt,
+    #[error("the database cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
 }
 
 impl OpenError {
@@ -32,7 +34,7 @@ impl OpenError {
             Self::File { .. } => "log_file",
             Self::Migrate(_) => "log_migration_failed",
             Self::Unsuitable(_) => "log_unsuitable",
-            Self::Storage(_) | Self::Unreachable(_) => "log_unavailable",
+            Self::Storage(_) | Self::Sqlite(_) | Self::Unreachable(_) => "log_unavailable",
             Self::NotBuilt => "log_not_built",
         }
     }
@@ -106,5 +108,11 @@ impl From<sqlx::Error> for ReadError {
             sqlx::Error::PoolClosed => Self::Closed,
             error => Self::Storage { reason: error.to_string() },
         }
+    }
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage { reason: error.to_string() }
     }
 }

@@ -1,9 +1,9 @@
 //! A log for a test, on one of the databases.
 
 use docket_eventlog::{DatabaseUrl, Log, Options, Recorded, StreamId};
+pub use docket_tests::fixture::{append, commanded, event, expecting};
 #[cfg(feature = "kurrentdb")]
 use docket_tests::kurrentdb::KurrentDb;
-pub use docket_tests::log::{append, commanded, event, expecting};
 use docket_tests::postgres::Database;
 use std::{collections::HashMap, fmt::Display, sync::Arc};
 use tempfile::TempDir;

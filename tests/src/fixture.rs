@@ -1,11 +1,15 @@
-//! A database for a test, and short ways to say common things.
+//! A database for a test of the log, and short ways to say common things.
 
-use docket_eventlog::{DatabaseUrl, Log, Options, Recorded};
-pub use docket_tests::log::*;
-use docket_tests::postgres::Database;
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+use crate::postgres::Database;
+use docket_domain::{Metadata, ids::CommandId};
+use docket_eventlog::{Append, Appended, DatabaseUrl, Expected, Filter, Log, NewEvent, Options, Recorded, StreamId};
 use std::sync::Arc;
 use tempfile::TempDir;
+use uuid::Uuid;
 
+#[derive(Debug)]
 pub enum Fixture {
     Sqlite(TempDir),
     Postgres(Database),
@@ -52,23 +56,69 @@ impl Fixture {
 }
 
 /// Makes a test of each function for each database.
+#[macro_export]
 macro_rules! on_both {
     ($($name:ident)+) => {
         mod sqlite {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(crate::fixture::Fixture::sqlite()).await;
+                super::$name($crate::fixture::Fixture::sqlite()).await;
             }
         )+}
         mod postgres {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(crate::fixture::Fixture::postgres()).await;
+                super::$name($crate::fixture::Fixture::postgres()).await;
             }
         )+}
     };
 }
-pub(crate) use on_both;
+pub use on_both;
+
+pub fn chat(id: impl std::fmt::Display) -> StreamId {
+    StreamId::new("chat", id.to_string())
+}
+
+pub fn event(payload: impl Into<String>) -> NewEvent {
+    NewEvent { event_type: "chat.noted".into(), event_version: "1.0".into(), payload: payload.into().into() }
+}
+
+/// One event on a stream, whatever it is like.
+pub fn append(stream: &StreamId, payload: impl Into<String>) -> Append {
+    Append {
+        stream: stream.clone(),
+        scope: None,
+        expected: Expected::Any,
+        events: vec![event(payload)],
+        blobs: Vec::new(),
+        metadata: Metadata::system(),
+    }
+}
+
+pub fn expecting(expected: Expected, append: Append) -> Append {
+    Append { expected, ..append }
+}
+
+pub fn commanded(command: Uuid, append: Append) -> Append {
+    Append { metadata: Metadata::system().commanded(CommandId(command)), ..append }
+}
+
+pub fn new(last_position: u64, last_sequence: u64) -> Appended {
+    Appended { last_position, last_sequence, repeated: false }
+}
+
+/// The whole log, page by page.
+pub async fn everything(log: &Log) -> Vec<Arc<Recorded>> {
+    let (mut events, mut after) = (Vec::new(), 0);
+    loop {
+        let page = log.read_all(after, &Filter::all(), 500).await.unwrap();
+        if page.through == after {
+            return events;
+        }
+        after = page.through;
+        events.extend(page.events);
+    }
+}
 
 /// Fails unless the log is what it always is: dense, each stream dense, times in order, hashes right.
 pub async fn assert_sound(log: &Log) -> Vec<Arc<Recorded>> {
