@@ -4,11 +4,11 @@ use super::{
     blobs,
     connection::Connection,
     envelope::{Pack, created, open},
+    names::Names,
 };
 use crate::{
     error::ReadError,
     leaf::{leaf_hash, name_digest, sha256},
-    names::Names,
     recorded::Recorded,
     stream_id::StreamId,
 };

@@ -24,6 +24,7 @@ mod envelope;
 mod follower;
 mod heartbeat;
 mod known;
+mod names;
 mod reader;
 mod retry;
 mod seen;

@@ -12,7 +12,7 @@ mod service;
 mod store;
 mod streams;
 
-#[allow(clippy::all, clippy::pedantic, missing_debug_implementations, unreachable_pub)]
+#[allow(clippy::all, clippy::pedantic, dead_code, missing_debug_implementations, unreachable_pub)]
 mod protocol {
     include!(concat!(env!("OUT_DIR"), "/kurrentdb.rs"));
     pub use event_store::client::{server_features, streams, *};

@@ -101,7 +101,7 @@ impl Fixture {
 
     /// All that this test has written, page by page.
     pub async fn everything(&self, log: &Log) -> Vec<Arc<Recorded>> {
-        let (mut events, mut after) = (Vec::new(), self.start);
+        let (mut events, mut after) = (Vec::<Arc<Recorded>>::new(), self.start);
         loop {
             let page = log.read_all(after, &docket_eventlog::Filter::all(), 500).await.unwrap();
             if page.through == after {
