@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use docket_commands::{Clock, Control, control::Parts, enrolment::Enrolment, settings::Settings};
-use docket_eventlog::{Log, Options};
+use docket_eventlog::{DatabaseUrl, Log, Options};
 use docket_projections::{Database, Projections};
 use docket_providers::Providers;
 use docket_workspaces::{Hub, Limit, ProcessProvisioner, ProvisionerConfig};
@@ -25,6 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a start waits for the view of users and tokens: it may have to be rebuilt.
 const TOKENS_KNOWN: Duration = Duration::from_secs(300);
+
+/// A view that is so many events behind is not ready.
+const MAX_LAG: u64 = 100_000;
+/// What a short event takes in KurrentDB, about.
+const EVENT_BYTES: u64 = 600;
 
 /// A control plane that is up and not yet serving.
 #[derive(Debug)]
@@ -102,7 +107,12 @@ impl Server {
             tracing::warn!(%error, "tokens are not known yet; requests are refused until they are");
         }
         fs::write(address_file(&config.data_dir), address.to_string())?;
-        let state = AppState { control, projections: Arc::new(projections), ending: CancellationToken::new() };
+        let max_lag = match config.database_url()? {
+            // Its positions count bytes.
+            DatabaseUrl::Kurrentdb(_) => MAX_LAG * EVENT_BYTES,
+            DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => MAX_LAG,
+        };
+        let state = AppState { control, projections: Arc::new(projections), ending: CancellationToken::new(), max_lag };
         Ok(Self { listener, state, hub, data_dir: config.data_dir.clone(), address })
     }
 
