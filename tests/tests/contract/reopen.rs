@@ -35,3 +35,12 @@ async fn knows_its_own_worker(fixture: Fixture) {
     assert_ne!(log.worker(), before);
     assert_eq!(log.is_worker_alive(before).await, Ok(false));
 }
+
+#[cfg(not(feature = "kurrentdb"))]
+#[tokio::test]
+async fn a_build_without_kurrentdb_says_so() {
+    let url = "kurrentdb://localhost:2113".parse().unwrap();
+    let refused = docket_eventlog::Log::open(&url, docket_eventlog::Options::default()).await.unwrap_err();
+    assert_eq!(refused.code(), "log_not_built");
+    assert!(refused.to_string().contains("feature `kurrentdb`"), "{refused}");
+}
