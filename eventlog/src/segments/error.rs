@@ -45,3 +45,25 @@ impl SegmentError {
         }
     }
 }
+
+/// Why a place for files could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("{0:?} is no place for files that this build supports: use a folder's path, or s3://BUCKET/PREFIX in a build with `s3`")]
+    Unsupported(String),
+    #[error("{place} has no file {name}")]
+    NotFound { place: String, name: String },
+    #[error("{place} cannot be used: {reason}")]
+    Storage { place: String, reason: String },
+}
+
+impl StoreError {
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unsupported(_) => "store_unsupported",
+            Self::NotFound { .. } => "store_file_missing",
+            Self::Storage { .. } => "store_unavailable",
+        }
+    }
+}
