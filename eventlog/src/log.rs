@@ -76,7 +76,8 @@ impl Log {
         };
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         // The writer of SQLite remembers more streams than a batch may name; see `sqlite::known`.
-        tasks.spawn(Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384)).run());
+        let writer = Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384));
+        writer.start(&tasks).map_err(|error| OpenError::Unsuitable(format!("no thread for its writer: {error}")))?;
         let (reader, (snapshots, jobs)) = (Arc::new(reader), Snapshots::new());
         tasks.spawn(SnapshotTask { jobs, live: live.clone(), reader: reader.clone(), queue: queue.clone() }.run());
         tasks.close();

@@ -5,7 +5,7 @@ use futures_util::{Stream, StreamExt};
 use std::{pin::pin, sync::Arc};
 
 /// Payloads are up to 16 MiB each; a page ends after the event that reaches this many bytes.
-const MAX_BYTES: usize = 8 << 20;
+pub(crate) const MAX_BYTES: usize = 8 << 20;
 
 pub(crate) struct PageRows {
     pub(crate) events: Vec<Arc<Recorded>>,

@@ -12,8 +12,12 @@ use crate::{
     stream_id::StreamId,
     written::{Outcome, WriteError, Written},
 };
-use std::{collections::HashSet, sync::Arc};
-use tokio::sync::{mpsc, oneshot};
+use std::{collections::HashSet, io, sync::Arc, thread};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Bytes after which a batch is full.
@@ -50,8 +54,20 @@ impl Writer {
         Self { store, queue, held: None, snapshots: Vec::new(), live, max_batch }
     }
 
+    /// Starts the task. On SQLite it has a thread of its own, where it may block.
+    pub(crate) fn start(self, tasks: &TaskTracker) -> io::Result<()> {
+        let blocks = matches!(self.store, Store::Sqlite(_));
+        let run = self.run();
+        if !blocks {
+            tasks.spawn(run);
+            return Ok(());
+        }
+        let (run, runtime) = (tasks.track_future(run), Handle::current());
+        thread::Builder::new().name("docket-log".into()).spawn(move || runtime.block_on(run)).map(|_| ())
+    }
+
     /// Runs until the log closes, and answers everything that was taken before.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         // However this ends, nobody shall wait for it.
         let _closed = self.live.closed.clone().drop_guard();
         while let Some(work) = self.next().await {
@@ -62,7 +78,7 @@ impl Writer {
                 }
                 Work::Bookmark { name, bookmark, reply } => {
                     let saved = match &mut self.store {
-                        Store::Sqlite(store) => store.save_bookmark(&name, &bookmark).await,
+                        Store::Sqlite(store) => store.save_bookmark(&name, &bookmark),
                         Store::Postgres(_) => Err("a bookmark is saved without the writer here".into()),
                     };
                     let _ = reply.send(saved);
@@ -118,7 +134,7 @@ impl Writer {
     async fn save_snapshots(&mut self) {
         for (snapshot, reply) in self.snapshots.drain(..) {
             let saved = match &mut self.store {
-                Store::Sqlite(store) => store.save_snapshot(&snapshot).await,
+                Store::Sqlite(store) => store.save_snapshot(&snapshot),
                 Store::Postgres(_) => Err("a snapshot is saved without the writer here".into()),
             };
             let _ = reply.send(saved);

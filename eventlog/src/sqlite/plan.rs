@@ -5,7 +5,7 @@ use crate::{
     clock,
     recorded::Recorded,
     request::Request,
-    written::{Outcome, recorded},
+    written::{Outcome, Written, recorded},
 };
 use bytes::Bytes;
 use std::{collections::HashMap, sync::Arc};
@@ -54,6 +54,11 @@ impl<'a> Plan<'a> {
             plan.outcomes.push(outcome);
         }
         plan
+    }
+
+    /// What came of it, once the rows are committed.
+    pub(crate) fn written(self) -> Written {
+        Written { outcomes: self.outcomes, events: self.events.into_iter().map(|row| row.event).collect() }
     }
 
     fn judge(&mut self, known: &mut Known, applied: &Applied, request: &'a Request) -> Outcome {

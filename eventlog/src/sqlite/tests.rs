@@ -3,12 +3,12 @@
 use super::*;
 use crate::{
     append::{Append, Expected, NewEvent},
+    options::Durability,
     request::Request,
     snapshot::Snapshot,
     stream_id::StreamId,
     written::{Outcome, WriteError},
 };
-use sqlx::Executor;
 use std::path::PathBuf;
 
 struct Folder(PathBuf);
@@ -48,20 +48,20 @@ async fn a_snapshot_leaves_the_connection_durable() {
     for (durability, synchronous) in [(Durability::Sync, 2), (Durability::Relaxed, 1)] {
         let folder = Folder::new();
         let mut writer = folder.open(durability).await;
-        writer.write(&[&request(1)]).await.unwrap();
+        writer.write(&[&request(1)]).unwrap();
         for state in [vec![1; 10], vec![2; 100_000]] {
             let snapshot = Snapshot { stream: stream(), sequence: 1, state_version: 1, state };
-            writer.save_snapshot(&snapshot).await.unwrap();
-            assert_eq!(writer.ask("PRAGMA synchronous").await, synchronous);
+            writer.save_snapshot(&snapshot).unwrap();
+            assert_eq!(writer.ask("PRAGMA synchronous"), synchronous);
         }
-        assert_eq!(writer.ask("SELECT length(state) FROM aggregate_snapshots").await, 100_000);
+        assert_eq!(writer.ask("SELECT length(state) FROM aggregate_snapshots"), 100_000);
         // Nor does one that fails, and one of an event that is not there is not written.
         let beyond = Snapshot { stream: stream(), sequence: 2, state_version: 1, state: vec![3] };
-        writer.save_snapshot(&beyond).await.unwrap();
-        assert_eq!(writer.ask("SELECT length(state) FROM aggregate_snapshots").await, 100_000);
-        writer.tell("DROP TABLE aggregate_snapshots").await;
-        writer.save_snapshot(&beyond).await.unwrap_err();
-        assert_eq!(writer.ask("PRAGMA synchronous").await, synchronous);
+        writer.save_snapshot(&beyond).unwrap();
+        assert_eq!(writer.ask("SELECT length(state) FROM aggregate_snapshots"), 100_000);
+        writer.tell("DROP TABLE aggregate_snapshots");
+        writer.save_snapshot(&beyond).unwrap_err();
+        assert_eq!(writer.ask("PRAGMA synchronous"), synchronous);
     }
 }
 
@@ -70,17 +70,17 @@ async fn a_snapshot_leaves_the_connection_durable() {
 async fn recovers_from_a_full_disk() {
     let folder = Folder::new();
     let mut writer = folder.open(Durability::Sync).await;
-    writer.write(&[&request(1)]).await.unwrap();
-    let pages = writer.ask("PRAGMA page_count").await;
-    writer.tell(&format!("PRAGMA max_page_count = {}", pages + 8)).await;
+    writer.write(&[&request(1)]).unwrap();
+    let pages = writer.ask("PRAGMA page_count");
+    writer.tell(&format!("PRAGMA max_page_count = {}", pages + 8));
     let mut written = 1;
     let error = loop {
         // A snapshot that finds no room fails alone.
         let state = vec![0; 200_000];
         let snapshot = Snapshot { stream: stream(), sequence: written, state_version: 1, state };
-        assert!(writer.save_snapshot(&snapshot).await.unwrap_err().contains("full"));
+        assert!(writer.save_snapshot(&snapshot).unwrap_err().contains("full"));
         let batch = [request(3000), request(3000)];
-        match writer.write(&batch.each_ref()).await {
+        match writer.write(&batch.each_ref()) {
             Ok(_) => written += 2,
             Err(error) => break error,
         }
@@ -88,19 +88,19 @@ async fn recovers_from_a_full_disk() {
     assert!(matches!(&error, WriteError::Unavailable(reason) if reason.contains("full")), "{error:?}");
     assert!(written > 1);
     // The limit was the connection's, and a new one is made after the failure: there is room.
-    let again = writer.write(&[&request(3000)]).await.unwrap();
+    let again = writer.write(&[&request(3000)]).unwrap();
     assert_eq!(again.outcomes, [Outcome::Written { last_position: written + 1, last_sequence: written + 1 }]);
     let snapshot = Snapshot { stream: stream(), sequence: written, state_version: 1, state: vec![0; 200_000] };
-    writer.save_snapshot(&snapshot).await.unwrap();
-    assert_eq!(writer.ask("SELECT count(*) FROM events").await.unsigned_abs(), written + 1);
+    writer.save_snapshot(&snapshot).unwrap();
+    assert_eq!(writer.ask("SELECT count(*) FROM events").unsigned_abs(), written + 1);
 }
 
 impl Writer {
-    async fn ask(&mut self, sql: &str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(self.connection()).await.unwrap()
+    fn ask(&mut self, sql: &str) -> i64 {
+        self.connected().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    async fn tell(&mut self, sql: &str) {
-        self.connection().execute(sql).await.unwrap();
+    fn tell(&mut self, sql: &str) {
+        self.connected().unwrap().execute_batch(sql).unwrap();
     }
 }
