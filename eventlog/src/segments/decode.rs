@@ -86,6 +86,9 @@ pub(crate) fn decode(segment: &[u8]) -> Result<(Header, Vec<Arc<Recorded>>), Seg
     Ok((header, events))
 }
 
+/// An event's form, and where its payload lies.
+type Placed = (usize, Range<usize>);
+
 struct Tables<'a> {
     names: Vec<Arc<str>>,
     metadata: Vec<(Bytes, Sha256Digest)>,
@@ -146,7 +149,7 @@ impl<'a> Tables<'a> {
     }
 
     /// Each event's form and where its payload lies, stream after stream; and all payloads.
-    fn payloads(&self, body: &mut Column<'a>, header: &Header) -> Result<(Vec<(usize, Range<usize>)>, Bytes), SegmentError> {
+    fn payloads(&self, body: &mut Column<'a>, header: &Header) -> Result<(Vec<Placed>, Bytes), SegmentError> {
         let mut of_forms = body.column()?;
         if self.streams.iter().map(|stream| stream.events as u64).sum::<u64>() != header.events {
             return Err(MALFORMED("the streams have more or fewer events than there are"));

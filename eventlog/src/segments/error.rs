@@ -1,5 +1,7 @@
 //! What can be wrong with a segment, each with a stable code for programs.
 
+use crate::error::ReadError;
+
 /// Why bytes are no segment, or events cannot become one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
@@ -49,7 +51,9 @@ impl SegmentError {
 /// Why a place for files could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    #[error("{0:?} is no place for files that this build supports: use a folder's path, or s3://BUCKET/PREFIX in a build with `s3`")]
+    #[error(
+        "{0:?} is no place for files that this build supports: use a folder's path, or s3://BUCKET/PREFIX in a build with `s3`"
+    )]
     Unsupported(String),
     #[error("{place} has no file {name}")]
     NotFound { place: String, name: String },
@@ -64,6 +68,34 @@ impl StoreError {
             Self::Unsupported(_) => "store_unsupported",
             Self::NotFound { .. } => "store_file_missing",
             Self::Storage { .. } => "store_unavailable",
+        }
+    }
+}
+
+/// Why nothing more was sealed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    #[error("no place for segments is configured")]
+    NoStore,
+    #[error("segments are being made already")]
+    Busy,
+    #[error("{0}")]
+    Segment(#[from] SegmentError),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Read(#[from] ReadError),
+}
+
+impl SealError {
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoStore => "seal_no_place",
+            Self::Busy => "seal_busy",
+            Self::Segment(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Read(error) => error.code(),
         }
     }
 }

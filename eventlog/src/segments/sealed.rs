@@ -3,11 +3,7 @@
 //! Rows are read first and the segments are asked for afterwards, never the other way round: a row that was gone by then lies in a
 //! segment that was recorded before. A row that is still there and an event of a segment may be the same; one of them is left out.
 
-use super::{
-    decode::decode,
-    entry::Segment,
-    store::FileStore,
-};
+use super::{decode::decode, entry::Segment, store::FileStore};
 use crate::{
     backend::{Reader, SegmentTables},
     error::ReadError,
@@ -17,6 +13,7 @@ use crate::{
     stream_id::StreamId,
 };
 use lru::LruCache;
+use sqlx::PgConnection;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -37,11 +34,19 @@ pub(crate) struct Sealed {
     /// All that is known here, by number.
     known: Mutex<BTreeMap<i64, Segment>>,
     cache: Mutex<Cache>,
+    sealing: tokio::sync::Mutex<()>,
+}
+
+/// As long as this lives nobody else makes segments of this log.
+pub(super) struct Turn<'a> {
+    _process: tokio::sync::MutexGuard<'a, ()>,
+    _database: Option<PgConnection>,
 }
 
 impl Sealed {
     pub(crate) fn new(tables: SegmentTables, store: Option<FileStore>) -> Self {
-        Self { tables, store, known: Mutex::default(), cache: Mutex::new(Cache { segments: LruCache::unbounded(), bytes: 0 }) }
+        let cache = Cache { segments: LruCache::unbounded(), bytes: 0 };
+        Self { tables, store, known: Mutex::default(), cache: Mutex::new(cache), sealing: tokio::sync::Mutex::default() }
     }
 
     pub(crate) fn tables(&self) -> &SegmentTables {
@@ -112,7 +117,8 @@ impl Sealed {
         let Some((number, _)) = self.tables.of_stream(stream).await? else { return Ok(rows) };
         self.refresh().await?;
         let segment = self.known().get(&number).cloned();
-        let segment = segment.ok_or_else(|| ReadError::damaged(format!("there is no segment {number}, but stream {stream} is in it")))?;
+        let segment =
+            segment.ok_or_else(|| ReadError::damaged(format!("there is no segment {number}, but stream {stream} is in it")))?;
         let events = self.events(&segment).await?;
         let end = if rows.complete { u64::MAX } else { rows.events.last().map_or(after, |last| last.sequence) };
         let wanted = |event: &&Arc<Recorded>| event.stream == *stream && event.sequence > after && event.sequence <= end;
@@ -130,17 +136,36 @@ impl Sealed {
         if let Some(events) = self.cache().segments.get(&segment.id) {
             return Ok(events.clone());
         }
+        let events = self.load(segment).await?;
+        self.cache().keep(segment.id, events.clone());
+        Ok(events)
+    }
+
+    /// The events of a segment, from the store.
+    pub(super) async fn load(&self, segment: &Segment) -> Result<Events, ReadError> {
         let failed = |reason: String| ReadError::Segment { object: segment.object.clone(), reason };
         let Some(store) = &self.store else { return Err(failed("no place for segments is configured".into())) };
         let bytes = store.get(&segment.object).await.map_err(|error| failed(error.to_string()))?;
         let decoded = tokio::task::spawn_blocking(move || decode(&bytes)).await.map_err(|error| failed(error.to_string()))?;
         let (header, events) = decoded.map_err(|error| failed(error.to_string()))?;
-        if header.leaf_hashes != segment.leaf_hashes {
+        if header.leaf_hashes != segment.leaf_hashes || header.events != segment.events {
             return Err(failed("it is another segment than the one that was recorded".into()));
         }
-        let events: Events = events.into();
-        self.cache().keep(segment.id, events.clone());
-        Ok(events)
+        Ok(events.into())
+    }
+
+    /// The right to make segments, if nobody has it.
+    pub(super) async fn turn(&self) -> Result<Option<Turn<'_>>, ReadError> {
+        let Ok(process) = self.sealing.try_lock() else { return Ok(None) };
+        let database = match &self.tables {
+            // There is no other process.
+            SegmentTables::Sqlite(_) => None,
+            SegmentTables::Postgres(tables) => match tables.turn().await? {
+                None => return Ok(None),
+                locked => locked,
+            },
+        };
+        Ok(Some(Turn { _process: process, _database: database }))
     }
 
     async fn refresh(&self) -> Result<(), ReadError> {
@@ -168,13 +193,11 @@ fn merged(rows: PageRows, picked: Vec<Arc<Recorded>>, limit: usize, place: impl 
     events.extend(picked);
     events.sort_by_key(|event| place(event));
     events.dedup_by_key(|event| place(event));
-    let mut bytes = 0;
-    let fits = |event: &Arc<Recorded>| {
-        let fits = bytes < MAX_BYTES;
-        bytes += event.weight();
-        fits
-    };
-    let end = events.iter().take(limit).map_while(|event| Some(event).filter(|event| fits.clone()(event))).count();
+    let (mut end, mut bytes) = (0, 0);
+    while end < events.len().min(limit) && bytes < MAX_BYTES {
+        bytes += events[end].weight();
+        end += 1;
+    }
     complete &= end == events.len() && end < limit;
     events.truncate(end);
     PageRows { events, complete }

@@ -33,7 +33,8 @@ impl FileStore {
     /// # Errors
     /// [`StoreError::Storage`] when it cannot be made.
     pub fn folder(path: PathBuf) -> Result<Self, StoreError> {
-        let failed = |error: &dyn fmt::Display| StoreError::Storage { place: path.display().to_string(), reason: error.to_string() };
+        let failed =
+            |error: &dyn fmt::Display| StoreError::Storage { place: path.display().to_string(), reason: error.to_string() };
         private_folder(&path).map_err(|error| failed(&error))?;
         let store = LocalFileSystem::new_with_prefix(&path).map_err(|error| failed(&error))?;
         // Whoever is told that a file is there deletes what it was made of.

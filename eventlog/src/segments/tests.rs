@@ -159,6 +159,5 @@ fn a_token_takes_few_bytes() {
         .collect();
     let (_, segment) = encode(&events).unwrap();
     let bytes = segment.len() as f64 / events.len() as f64;
-    println!("{bytes:.1} bytes an event");
     assert!(bytes <= 17.0, "{bytes:.1} bytes an event");
 }

@@ -84,18 +84,18 @@ impl Segments {
                 ],
             )?;
             let id = transaction.last_insert_rowid();
-            let mut insert = transaction.prepare(
+            let mut streams = transaction.prepare(
                 "INSERT INTO sealed_streams (stream, segment, last_sequence) \
                  VALUES ((SELECT id FROM streams WHERE aggregate_type = ? AND aggregate_id = ?), ?, ?)",
             )?;
             for (stream, last_sequence) in &sealing.streams {
-                insert.execute(params![stream.aggregate_type, stream.aggregate_id, id, last_sequence.cast_signed()])?;
+                streams.execute(params![stream.aggregate_type, stream.aggregate_id, id, last_sequence.cast_signed()])?;
             }
-            let mut insert = transaction.prepare("INSERT INTO segment_scopes (scope, segment) VALUES (?, ?)")?;
+            let mut scopes = transaction.prepare("INSERT INTO segment_scopes (scope, segment) VALUES (?, ?)")?;
             for scope in &sealing.scopes {
-                insert.execute(params![&scope.as_bytes()[..], id])?;
+                scopes.execute(params![&scope.as_bytes()[..], id])?;
             }
-            drop(insert);
+            drop((streams, scopes));
             transaction.commit()
         })
         .await
@@ -114,10 +114,8 @@ impl Segments {
 
     /// Says that the last of a segment's rows is gone.
     pub(crate) async fn pruned(&self, segment: i64) -> Result<(), ReadError> {
-        self.call(move |connection| {
-            connection.execute("UPDATE segments SET pruned = 1 WHERE id = ?", [segment]).map(|_| ())
-        })
-        .await
+        self.call(move |connection| connection.execute("UPDATE segments SET pruned = 1 WHERE id = ?", [segment]).map(|_| ()))
+            .await
     }
 
     async fn call<T: Send + 'static>(
