@@ -182,6 +182,14 @@ impl SegmentTables {
             Self::Postgres(tables) => tables.pruned(segment).await,
         }
     }
+
+    /// Gives back the space of deleted rows.
+    pub(crate) async fn vacuum(&self) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.vacuum().await,
+            Self::Postgres(tables) => tables.vacuum().await,
+        }
+    }
 }
 
 /// A database into which a backup is written, in one transaction.

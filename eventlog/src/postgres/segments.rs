@@ -111,6 +111,12 @@ impl Segments {
         sqlx::query("UPDATE segments SET pruned = true WHERE id = $1").bind(segment).execute(&self.pool).await?;
         Ok(())
     }
+
+    /// Has the space of deleted rows used again, as autovacuum does.
+    pub(crate) async fn vacuum(&self) -> Result<(), ReadError> {
+        sqlx::query("VACUUM log_events").execute(&self.pool).await?;
+        Ok(())
+    }
 }
 
 fn segment(row: &PgRow) -> Result<Segment, sqlx::Error> {

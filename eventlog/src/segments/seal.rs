@@ -45,7 +45,7 @@ pub struct SealLimits {
 }
 
 /// What was sealed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct SealReport {
     pub segments: u64,
     pub streams: u64,
@@ -201,6 +201,15 @@ impl Log {
     /// [`ReadError::Storage`] when the database does not answer.
     pub async fn segments(&self) -> Result<Vec<Segment>, ReadError> {
         self.sealed().list().await
+    }
+
+    /// Gives the space of deleted rows back to the file system. On SQLite it writes the file anew, and appends wait meanwhile; on
+    /// Postgres it does what autovacuum does.
+    ///
+    /// # Errors
+    /// [`ReadError::Storage`] when the database does not answer, or the disk has no room.
+    pub async fn vacuum(&self) -> Result<(), ReadError> {
+        self.sealed().tables().vacuum().await
     }
 
     /// Removes the files in the place of segments that are not recorded: what a run that died has left behind. Gives their names. Not

@@ -5,7 +5,7 @@ use crate::error::ReadError;
 use std::{collections::HashSet, sync::Arc};
 
 /// What was found in the place of segments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct VerifyReport {
     /// Segments that are whole.
     pub segments: u64,

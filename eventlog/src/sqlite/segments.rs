@@ -118,6 +118,11 @@ impl Segments {
             .await
     }
 
+    /// Writes the file anew, without the free pages.
+    pub(crate) async fn vacuum(&self) -> Result<(), ReadError> {
+        self.call(|connection| connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")).await
+    }
+
     async fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,

@@ -3,6 +3,8 @@
 
 mod aggregates;
 mod append;
+mod backup;
+mod calls;
 mod chats;
 mod commands;
 mod counter;
@@ -16,6 +18,9 @@ mod model;
 mod read;
 mod replicas;
 mod restart;
+mod sealed;
+mod sealed_killed;
+mod sealed_model;
 mod snapshots;
 mod snapshots_blocked;
 mod stock;

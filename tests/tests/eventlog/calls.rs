@@ -1,0 +1,95 @@
+//! Model calls, their tokens and their ends, for what seals and keeps them.
+
+use crate::fixture::*;
+use docket_domain::{Metadata, ids::CommandId};
+use docket_eventlog::{Append, Blob, Expected, FileStore, Log, NewEvent, Options, SealLimits, StreamId};
+use std::time::Duration;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Everything that has ended, at once.
+pub const NOW: SealLimits = SealLimits { older_than: Duration::ZERO, least_events: 1 };
+
+/// A database and a place for segments.
+pub struct World {
+    pub fixture: Fixture,
+    pub folder: TempDir,
+}
+
+impl World {
+    pub fn new(fixture: Fixture) -> Self {
+        Self { fixture, folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn store(&self) -> FileStore {
+        FileStore::folder(self.folder.path().to_owned()).unwrap()
+    }
+
+    pub async fn open(&self) -> Log {
+        let durability = docket_eventlog::Durability::Relaxed;
+        let options = Options { durability, segments: Some(self.store()), ..Options::default() };
+        Log::open(&self.fixture.url(), options).await.unwrap()
+    }
+
+    /// A log whose memory has none of the events.
+    pub async fn reopen(&self, log: Log) -> Log {
+        log.close().await;
+        self.open().await
+    }
+
+    /// The segments' files.
+    pub fn files(&self) -> Vec<std::path::PathBuf> {
+        let mut files: Vec<_> = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+}
+
+pub fn call(number: impl Into<u128>) -> StreamId {
+    StreamId::new("model_call", Uuid::from_u128(number.into()).to_string())
+}
+
+pub fn token(index: usize) -> NewEvent {
+    const WORDS: [&str; 8] = ["The", " quick", " brown", " \\\"fox\\\"", " jumps", " over", " the lazy", " dog.\\n"];
+    let payload = format!(r#"{{"type":"text_streamed","index":{index},"block":0,"text":"{}"}}"#, WORDS[index % 8]);
+    NewEvent { event_type: "model_call.text_streamed".into(), event_version: "1".into(), payload: payload.into() }
+}
+
+pub fn end(kind: &str) -> NewEvent {
+    let payload = format!(r#"{{"type":"{kind}"}}"#);
+    NewEvent { event_type: format!("model_call.{kind}").into(), event_version: "1".into(), payload: payload.into() }
+}
+
+/// One append to a model call of a chat.
+pub fn streamed(stream: &StreamId, chat: u128, events: Vec<NewEvent>) -> Append {
+    let metadata = Metadata::system();
+    Append {
+        stream: stream.clone(),
+        scope: Some(Uuid::from_u128(chat)),
+        expected: Expected::Any,
+        events,
+        blobs: Vec::new(),
+        metadata,
+    }
+}
+
+/// A whole model call: `tokens` and an end.
+pub async fn finished(log: &Log, number: u128, chat: u128, tokens: usize) {
+    let stream = call(number);
+    for from in (0..tokens).step_by(50) {
+        log.append(streamed(&stream, chat, (from..tokens.min(from + 50)).map(token).collect())).await.unwrap();
+    }
+    let ends = ["finished", "failed", "interrupted"];
+    log.append(streamed(&stream, chat, vec![end(ends[number as usize % 3])])).await.unwrap();
+}
+
+/// A chat's own event, with a command and a blob.
+pub async fn noted(log: &Log, number: u128, command: u128) {
+    let note = Append {
+        scope: Some(Uuid::from_u128(number)),
+        blobs: vec![Blob::new(format!("blob of {command} ").repeat(100))],
+        metadata: Metadata::system().commanded(CommandId(Uuid::from_u128(command))),
+        ..append(&chat(number), "{\"noted\":[1.5,\"é\",null]}")
+    };
+    log.append(note).await.unwrap();
+}
