@@ -73,6 +73,9 @@ impl Writer {
         while let Some(work) = self.next().await {
             match work {
                 Work::Append(first) => {
+                    // Those who were answered just now are about to append again: what they want is in this batch then, and does
+                    // not wait for a commit of the first one's alone. Where nobody else is ready this takes no time.
+                    tokio::task::yield_now().await;
                     let batch = self.gather(first);
                     self.commit(batch).await;
                 }

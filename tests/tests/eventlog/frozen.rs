@@ -13,8 +13,8 @@ async fn a_frozen_batch_holds_up_the_others_for_a_bounded_time() {
     let (one, other) = (fixture.open().await, fixture.open().await);
     one.append(append(&chat("before"), "1")).await.unwrap();
     let sql = "CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-                 IF new.payload::text = '\"freeze\"' THEN SET LOCAL lock_timeout = 0; PERFORM pg_advisory_xact_lock(1); END IF; RETURN new; END $$; \
-               CREATE TRIGGER stand_still AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION stand_still()";
+                 IF new.payload = '\"freeze\"' THEN SET LOCAL lock_timeout = 0; PERFORM pg_advisory_xact_lock(1); END IF; RETURN new; END $$; \
+               CREATE TRIGGER stand_still AFTER INSERT ON log_events FOR EACH ROW EXECUTE FUNCTION stand_still()";
     fixture.sql(sql).await.unwrap();
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let mut holder = pool.acquire().await.unwrap();

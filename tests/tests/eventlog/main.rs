@@ -11,6 +11,7 @@ mod counter;
 mod faults;
 mod fixture;
 mod frozen;
+mod histories;
 mod killed;
 mod leaves;
 mod ledger;
