@@ -74,7 +74,7 @@ impl Segments {
                     print::data(&format!("{}\n", json!({ "sealed": report, "removed": removed })))?;
                 } else {
                     print::note(&format!(
-                        "{} events of {} model calls were sealed in {} segments of {} bytes together; {} calls are too large; {} files \
+                        "{} events of {} model calls were sealed in {} segments of {} bytes together; {} calls stay in rows; {} files \
                          were removed",
                         report.events,
                         report.streams,

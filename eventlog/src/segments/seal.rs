@@ -16,7 +16,7 @@ use super::{
 use crate::{backend::Reader, clock, error::ReadError, filter::Filter, log::Log, recorded::Recorded, stream_id::StreamId};
 use bytes::Bytes;
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -52,7 +52,7 @@ pub struct SealReport {
     pub events: u64,
     /// The segments' files together.
     pub bytes: u64,
-    /// Streams that stay in rows because they are too large.
+    /// Streams that stay in rows, because they are too large or a row of theirs was changed.
     pub left: u64,
 }
 
@@ -73,7 +73,8 @@ pub(crate) struct Sealing {
 struct Gathered {
     events: Vec<Arc<Recorded>>,
     bytes: usize,
-    streams: Vec<(StreamId, u64)>,
+    /// With the last sequence that is here.
+    streams: HashMap<StreamId, u64>,
     ended: u64,
 }
 
@@ -120,13 +121,13 @@ impl Log {
         Ok(report)
     }
 
-    /// Takes in the events of a stream before its end. False when there are too many.
+    /// Takes in the events of a stream before its end. False when they have to stay where they are.
     async fn gather(&self, reader: &Reader, end: &Recorded, gathered: &mut Gathered) -> Result<bool, SealError> {
         if *end.stream.aggregate_type != *SEALED_KIND || end.sequence < 2 {
             return Ok(true);
         }
-        if self.sealed().tables().of_stream(&end.stream).await?.is_some() {
-            // It ended twice, and is sealed up to the first time.
+        // It may end twice, and is sealed up to the first time.
+        if gathered.streams.contains_key(&end.stream) || self.sealed().tables().of_stream(&end.stream).await?.is_some() {
             return Ok(true);
         }
         if end.sequence > STREAM_EVENTS {
@@ -148,9 +149,13 @@ impl Log {
                 return Ok(false);
             }
         }
+        if let Some(changed) = events.iter().find(|event: &&Arc<Recorded>| event.computed_leaf_hash() != event.leaf_hash) {
+            tracing::error!(stream = %end.stream, position = changed.position, "a row was changed; its stream is not sealed");
+            return Ok(false);
+        }
         gathered.events.append(&mut events);
         gathered.bytes += bytes;
-        gathered.streams.push((end.stream.clone(), after));
+        gathered.streams.insert(end.stream.clone(), after);
         Ok(true)
     }
 
@@ -171,8 +176,14 @@ impl Log {
         if read != header {
             return Err(SegmentError::LeafHashes.into());
         }
-        let sealing =
-            Sealing { object, header, bytes: file.len() as u64, ended, streams, scopes: scopes.into_iter().collect() };
+        let sealing = Sealing {
+            object,
+            header,
+            bytes: file.len() as u64,
+            ended,
+            streams: streams.into_iter().collect(),
+            scopes: scopes.into_iter().collect(),
+        };
         let sealing = Arc::new(sealing);
         self.sealed().tables().record(sealing.clone()).await?;
         report.segments += 1;
