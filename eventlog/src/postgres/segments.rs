@@ -40,12 +40,14 @@ impl Segments {
 
     /// The segment with a stream's events, and the last sequence in it.
     pub(crate) async fn of_stream(&self, stream: &StreamId) -> Result<Option<(i64, u64)>, ReadError> {
-        let row: Option<(i64, i64)> =
-            sqlx::query_as("SELECT segment, last_sequence FROM sealed_streams WHERE aggregate_type = $1 AND aggregate_id = $2")
-                .bind(&*stream.aggregate_type)
-                .bind(&*stream.aggregate_id)
-                .fetch_optional(&self.pool)
-                .await?;
+        let row: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT segment, last_sequence::bigint FROM sealed_streams \
+             WHERE stream = (SELECT id FROM streams WHERE aggregate_type = $1 AND aggregate_id = $2)",
+        )
+        .bind(&*stream.aggregate_type)
+        .bind(&*stream.aggregate_id)
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(row.map(|(segment, sequence)| (segment, sequence.unsigned_abs())))
     }
 

@@ -49,9 +49,38 @@ pub fn call(number: impl Into<u128>) -> StreamId {
     StreamId::new("model_call", Uuid::from_u128(number.into()).to_string())
 }
 
+/// Text as models stream it: words of a language, each with its share of chance, now and then a number.
 pub fn token(index: usize) -> NewEvent {
-    const WORDS: [&str; 8] = ["The", " quick", " brown", " \\\"fox\\\"", " jumps", " over", " the lazy", " dog.\\n"];
-    let payload = format!(r#"{{"type":"text_streamed","index":{index},"block":0,"text":"{}"}}"#, WORDS[index % 8]);
+    const WORDS: [&str; 24] = [
+        "The",
+        " build",
+        " fails",
+        " because",
+        " the",
+        " \\\"lock\\\"",
+        " file",
+        " is",
+        " out",
+        " of",
+        " date",
+        ".\\n",
+        " I",
+        "'ll",
+        " run",
+        " `cargo",
+        " update",
+        "`",
+        " and",
+        " look",
+        " at",
+        " what",
+        " changed",
+        " since",
+    ];
+    let chance = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let chance = (chance ^ chance >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32;
+    let text = if chance.is_multiple_of(23) { format!(" {}", chance % 997) } else { WORDS[chance as usize % 24].to_owned() };
+    let payload = format!(r#"{{"type":"text_streamed","index":{index},"block":0,"text":"{text}"}}"#);
     NewEvent { event_type: "model_call.text_streamed".into(), event_version: "1".into(), payload: payload.into() }
 }
 
@@ -77,7 +106,8 @@ pub fn streamed(stream: &StreamId, chat: u128, events: Vec<NewEvent>) -> Append 
 pub async fn finished(log: &Log, number: u128, chat: u128, tokens: usize) {
     let stream = call(number);
     for from in (0..tokens).step_by(50) {
-        log.append(streamed(&stream, chat, (from..tokens.min(from + 50)).map(token).collect())).await.unwrap();
+        let texts = (from..tokens.min(from + 50)).map(|index| index + number as usize * 7919);
+        log.append(streamed(&stream, chat, texts.map(token).collect())).await.unwrap();
     }
     let ends = ["finished", "failed", "interrupted"];
     log.append(streamed(&stream, chat, vec![end(ends[number as usize % 3])])).await.unwrap();

@@ -225,8 +225,10 @@ async fn a_small_rest_waits(fixture: Fixture) {
 async fn sealed_tokens_take_a_tenth_of_their_rows(fixture: Fixture) {
     let world = World::new(fixture);
     let log = world.open().await;
-    for number in 0..60 {
-        finished(&log, number, number % 5, 500).await;
+    // Ten calls at a time, each token in an append of its own, as when a model streams faster than it is written.
+    for tens in 0..6 {
+        let calls = (0..10u128).map(|call| one_by_one(log.clone(), tens * 10 + call));
+        futures_util::future::join_all(calls).await;
     }
     let before = occupied(&world.fixture).await;
     let report = log.seal(NOW).await.unwrap();
@@ -236,6 +238,13 @@ async fn sealed_tokens_take_a_tenth_of_their_rows(fixture: Fixture) {
     eprintln!("a token takes {row:.0} bytes in rows and {sealed:.1} sealed");
     assert!(sealed * 10.0 <= row, "a token takes {row:.0} bytes in rows and {sealed:.1} sealed");
     log.close().await;
+}
+
+async fn one_by_one(log: Log, number: u128) {
+    for index in 0..500 {
+        log.append(streamed(&call(number), number % 5, vec![token(index + number as usize * 7919)])).await.unwrap();
+    }
+    log.append(streamed(&call(number), number % 5, vec![end("finished")])).await.unwrap();
 }
 
 /// Bytes of pages that are in use.
