@@ -38,7 +38,7 @@ impl Store {
 
     pub(crate) async fn close(&mut self) {
         match self {
-            Self::Sqlite(store) => store.disconnect(),
+            Self::Sqlite(store) => store.close(),
             Self::Postgres(store) => store.disconnect().await,
         }
     }

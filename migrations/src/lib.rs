@@ -16,6 +16,7 @@ pub fn sqlite() -> Migrator {
     migrator(&[
         (1, "log", include_str!("../sqlite/0001_log.sql")),
         (2, "snapshots", include_str!("../sqlite/0002_snapshots.sql")),
+        (3, "runs", include_str!("../sqlite/0003_runs.sql")),
         (10, "segments", include_str!("../sqlite/0010_segments.sql")),
     ])
 }

@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod samples;
 mod scratch;
+mod space;
 mod stream_size;
 mod turns;
 

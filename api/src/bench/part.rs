@@ -15,11 +15,14 @@ pub enum Part {
     StreamSize,
     /// Catching up with the log
     Read,
+    /// Bytes on disk per event
+    Space,
     /// One chat with many readers
     FanOut,
 }
 
 impl Part {
     /// All of them, the reference first.
-    pub const ALL: [Self; 6] = [Self::Disk, Self::Append, Self::Latency, Self::StreamSize, Self::Read, Self::FanOut];
+    pub const ALL: [Self; 7] =
+        [Self::Disk, Self::Append, Self::Latency, Self::StreamSize, Self::Read, Self::Space, Self::FanOut];
 }

@@ -9,7 +9,7 @@ use super::{
     read,
     report::{PartReport, Report},
     scratch::Scratch,
-    stream_size,
+    space, stream_size,
 };
 use crate::server::install_cryptography;
 use anyhow::{Result, bail};
@@ -79,6 +79,7 @@ impl Bench {
                 Part::Latency => latency::measure(self, &mut measured).await,
                 Part::StreamSize => stream_size::measure(self, &mut measured).await,
                 Part::Read => read::measure(self, &mut measured).await,
+                Part::Space => space::measure(self, &mut measured).await,
                 Part::FanOut => latency::fan_out(self, &mut measured).await,
             }
         });

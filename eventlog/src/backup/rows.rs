@@ -17,6 +17,9 @@ pub(crate) struct Rows {
     pub(crate) types: Vec<(i64, Arc<str>, Arc<str>)>,
     pub(crate) metadata: Vec<(i64, Bytes)>,
     pub(crate) events: Vec<EventRow>,
+    /// Of events that follow each other in the log: of one stream, and of one scope.
+    pub(crate) stream_runs: Vec<Run>,
+    pub(crate) scope_runs: Vec<Run>,
     /// What the events' commands did. One that goes on in the next file comes again.
     pub(crate) commands: HashMap<(i64, Uuid), (u64, u64)>,
 }
@@ -28,6 +31,27 @@ pub(crate) struct EventRow {
     pub(crate) scope: Option<i64>,
     pub(crate) event_type: i64,
     pub(crate) metadata: i64,
+}
+
+/// Events without others between them.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The number of the stream or the scope.
+    pub(crate) of: i64,
+    /// Of the first event.
+    pub(crate) position: u64,
+    /// Of the first event.
+    pub(crate) sequence: u64,
+    pub(crate) events: u64,
+}
+
+impl Run {
+    fn add(runs: &mut Vec<Self>, of: i64, event: &Recorded) {
+        match runs.last_mut() {
+            Some(last) if last.of == of && last.position + last.events == event.position => last.events += 1,
+            _ => runs.push(Self { of, position: event.position, sequence: event.sequence, events: 1 }),
+        }
+    }
 }
 
 /// The numbers given out so far.
@@ -83,6 +107,8 @@ impl Numbers {
             if let Some(command) = command {
                 rows.commands.insert((stream, command), (event.position, event.sequence));
             }
+            Run::add(&mut rows.stream_runs, stream, &event);
+            scope.inspect(|scope| Run::add(&mut rows.scope_runs, *scope, &event));
             rows.events.push(EventRow { event, stream, scope, event_type, metadata });
         }
         rows

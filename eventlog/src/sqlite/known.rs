@@ -77,8 +77,9 @@ impl Known {
         }
         let row: Option<(i64, i64)> = connection
             .prepare_cached(
-                "SELECT s.id, coalesce((SELECT max(e.sequence) FROM events e WHERE e.stream = s.id), 0) FROM streams s \
-                 WHERE s.aggregate_type = ? AND s.aggregate_id = ?",
+                "SELECT s.id, coalesce((SELECT sequence + events - 1 FROM stream_runs WHERE stream = s.id \
+                                        ORDER BY sequence DESC LIMIT 1), 0) \
+                 FROM streams s WHERE s.aggregate_type = ? AND s.aggregate_id = ?",
             )?
             .query_row([&stream.aggregate_type, &stream.aggregate_id], |row| row.try_into())
             .optional()?;

@@ -14,6 +14,7 @@ mod restore;
 mod rows;
 mod scan;
 mod segments;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod writer;

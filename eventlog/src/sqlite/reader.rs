@@ -2,7 +2,7 @@
 
 use super::{
     pool::{Pool, Reading},
-    scan::SELECT,
+    selection,
 };
 use crate::{
     blob::StoredBlob,
@@ -14,7 +14,7 @@ use crate::{
     snapshot::{SnapshotRow, StoredSnapshot},
     stream_id::StreamId,
 };
-use rusqlite::{OptionalExtension, Params, Row, ToSql, params};
+use rusqlite::{OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
 #[derive(Debug)]
@@ -29,48 +29,16 @@ impl Reader {
 
     pub(crate) async fn stream(&self, stream: &StreamId, after: u64, limit: usize) -> Result<PageRows, ReadError> {
         let StreamId { aggregate_type, aggregate_id } = stream.clone();
-        let select = format!(
-            "{SELECT} e.stream = (SELECT id FROM streams WHERE aggregate_type = ? AND aggregate_id = ?) AND e.sequence > ? \
-             ORDER BY e.sequence LIMIT ?"
-        );
-        let read = move |reading: &mut Reading| {
-            reading.events(&select, params![aggregate_type, aggregate_id, after.cast_signed(), limit as i64], limit)
-        };
-        self.pool.read(read).await
+        let params = (aggregate_type, aggregate_id, after.cast_signed(), limit as i64);
+        self.pool.read(move |reading| reading.events(&selection::stream(), params, limit)).await
     }
 
     /// The events in (after, through] that the filter chooses.
     pub(crate) async fn all(&self, after: u64, through: u64, filter: &Filter, limit: usize) -> Result<PageRows, ReadError> {
-        let mut select = format!("{SELECT} e.position > ? AND e.position <= ?");
-        let mut values: Vec<Box<dyn ToSql + Send>> = vec![Box::new(after.cast_signed()), Box::new(through.cast_signed())];
-        // Conditions that need nothing but the row's numbers come first; the payload is not looked at before all of them hold.
-        match filter.scopes.as_deref() {
-            None => {}
-            // With `=` an index gives them in order.
-            Some([scope]) => {
-                select.push_str(" AND e.scope = (SELECT id FROM scopes WHERE scope = ?)");
-                values.push(Box::new(scope.into_bytes()));
-            }
-            // The sign keeps SQLite from collecting the events of each scope and sorting them.
-            Some(scopes) => {
-                select.push_str(
-                    " AND +e.scope IN (SELECT id FROM scopes WHERE scope IN (SELECT unhex(value) FROM json_each(?)))",
-                );
-                values.push(Box::new(array(scopes.iter().map(|scope| scope.simple().to_string()))));
-            }
-        }
-        if let Some(types) = &filter.types {
-            select.push_str(" AND e.event_type IN (SELECT id FROM event_types WHERE name IN (SELECT value FROM json_each(?)))");
-            values.push(Box::new(array(types)));
-        }
-        if let Some(types) = &filter.aggregates {
-            select
-                .push_str(" AND (SELECT aggregate_type FROM streams WHERE id = e.stream) IN (SELECT value FROM json_each(?))");
-            values.push(Box::new(array(types)));
-        }
-        select.push_str(" ORDER BY e.position LIMIT ?");
-        values.push(Box::new(limit as i64));
-        self.pool.read(move |reading| reading.events(&select, rusqlite::params_from_iter(values), limit)).await
+        let (select, lists) = selection::filtered(filter);
+        let [scopes, types, aggregates] = lists;
+        let params = (after.cast_signed(), through.cast_signed(), limit as i64, scopes, types, aggregates);
+        self.pool.read(move |reading| reading.events(&select, params, limit)).await
     }
 
     pub(crate) async fn blob(&self, digest: &[u8]) -> Result<Option<StoredBlob>, ReadError> {
@@ -108,7 +76,9 @@ impl Reader {
     pub(crate) async fn snapshot(&self, stream: &StreamId, version: u32) -> Result<Option<StoredSnapshot>, ReadError> {
         let StreamId { aggregate_type, aggregate_id } = stream.clone();
         let select = "SELECT s.sequence, s.leaf_hash, s.state, e.position, e.leaf_hash FROM aggregate_snapshots s \
-             LEFT JOIN events e ON e.stream = s.stream AND e.sequence = s.sequence \
+             LEFT JOIN events e ON e.stream = s.stream AND e.sequence = s.sequence AND e.position = \
+               (SELECT r.position + s.sequence - r.sequence FROM stream_runs r WHERE r.stream = s.stream \
+                AND r.sequence <= s.sequence ORDER BY r.sequence DESC LIMIT 1) \
              WHERE s.stream = (SELECT id FROM streams WHERE aggregate_type = ? AND aggregate_id = ?) AND s.state_version = ?";
         let row = self.row(select, (aggregate_type, aggregate_id, version), |row| SnapshotRow::try_from(row));
         Ok(row.await?.map(StoredSnapshot::from_row))
@@ -140,8 +110,4 @@ impl Reader {
         };
         self.pool.read(read).await
     }
-}
-
-fn array<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> String {
-    serde_json::Value::from_iter(values.into_iter().map(|value| value.as_ref().to_owned())).to_string()
 }

@@ -94,6 +94,15 @@ fn insert(connection: &Connection, rows: &Rows) -> Result<(), rusqlite::Error> {
             row.event.leaf_hash
         ])?;
     }
+    let mut insert =
+        connection.prepare_cached("INSERT INTO stream_runs (stream, sequence, position, events) VALUES (?, ?, ?, ?)")?;
+    for run in &rows.stream_runs {
+        insert.execute(params![run.of, run.sequence.cast_signed(), run.position.cast_signed(), run.events.cast_signed()])?;
+    }
+    let mut insert = connection.prepare_cached("INSERT INTO scope_runs (scope, position, events) VALUES (?, ?, ?)")?;
+    for run in &rows.scope_runs {
+        insert.execute(params![run.of, run.position.cast_signed(), run.events.cast_signed()])?;
+    }
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO commands (stream, command, last_position, last_sequence) VALUES (?, ?, ?, ?)",
     )?;

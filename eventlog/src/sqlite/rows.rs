@@ -1,4 +1,4 @@
-//! Inserting the rows of a plan, each with a statement that stays prepared.
+//! Inserting the rows of a plan, each table's with one statement that stays prepared.
 
 use super::plan::Plan;
 use rusqlite::{
@@ -8,27 +8,19 @@ use rusqlite::{
 
 impl Plan<'_> {
     pub(crate) fn insert(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
-        rows(
-            connection,
-            "INSERT INTO streams (id, aggregate_type, aggregate_id) VALUES (?, ?, ?)",
-            &self.streams,
-            |insert, (id, request)| insert.execute(params![id, request.stream.aggregate_type, request.stream.aggregate_id]),
-        )?;
-        rows(connection, "INSERT INTO scopes (id, scope) VALUES (?, ?)", &self.scopes, |insert, (id, scope)| {
+        let columns = "streams (id, aggregate_type, aggregate_id)";
+        rows(connection, columns, &self.streams, |insert, (id, request)| {
+            insert.execute(params![id, request.stream.aggregate_type, request.stream.aggregate_id])
+        })?;
+        rows(connection, "scopes (id, scope)", &self.scopes, |insert, (id, scope)| {
             insert.execute(params![id, scope.as_bytes()])
         })?;
-        rows(
-            connection,
-            "INSERT INTO event_types (id, name, version) VALUES (?, ?, ?)",
-            &self.types,
-            |insert, (id, name, version)| insert.execute(params![id, name, version]),
-        )?;
-        rows(connection, "INSERT INTO metadata (id, json) VALUES (?, ?)", &self.metadata, |insert, (id, json)| {
-            insert.execute(params![id, text(json)])
+        rows(connection, "event_types (id, name, version)", &self.types, |insert, (id, name, version)| {
+            insert.execute(params![id, name, version])
         })?;
-        let events = "INSERT INTO events (position, stream, sequence, scope, event_type, payload, metadata, recorded_at, leaf_hash) \
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        rows(connection, events, &self.events, |insert, row| {
+        rows(connection, "metadata (id, json)", &self.metadata, |insert, (id, json)| insert.execute(params![id, text(json)]))?;
+        let columns = "events (position, stream, sequence, scope, event_type, payload, metadata, recorded_at, leaf_hash)";
+        rows(connection, columns, &self.events, |insert, row| {
             insert.execute(params![
                 row.event.position.cast_signed(),
                 row.stream,
@@ -41,35 +33,38 @@ impl Plan<'_> {
                 row.event.leaf_hash,
             ])
         })?;
-        rows(
-            connection,
-            "INSERT INTO commands (stream, command, last_position, last_sequence) VALUES (?, ?, ?, ?)",
-            &self.commands,
-            |insert, row| {
-                let (position, sequence) = (row.last_position.cast_signed(), row.last_sequence.cast_signed());
-                insert.execute(params![row.stream, row.command.as_bytes(), position, sequence])
-            },
-        )?;
-        let blobs: Vec<_> = self.written.iter().flat_map(|request| &request.blobs).collect();
-        rows(
-            connection,
-            "INSERT OR IGNORE INTO blobs (sha256, size, encoding, bytes) VALUES (?, ?, ?, ?)",
-            &blobs,
-            |insert, blob| insert.execute(params![blob.digest, blob.size as i64, blob.encoding as i64, &blob.stored[..]]),
-        )
+        rows(connection, "stream_runs (stream, sequence, position, events)", &self.stream_runs, |insert, run| {
+            let (sequence, position) = (run.sequence.cast_signed(), run.position.cast_signed());
+            insert.execute(params![run.stream, sequence, position, run.events.cast_signed()])
+        })?;
+        rows(connection, "scope_runs (scope, position, events)", &self.scope_runs, |insert, run| {
+            insert.execute(params![run.scope, run.position.cast_signed(), run.events.cast_signed()])
+        })?;
+        rows(connection, "commands (stream, command, last_position, last_sequence)", &self.commands, |insert, row| {
+            let (position, sequence) = (row.last_position.cast_signed(), row.last_sequence.cast_signed());
+            insert.execute(params![row.stream, row.command.as_bytes(), position, sequence])
+        })?;
+        for blob in self.written.iter().flat_map(|request| &request.blobs) {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO blobs (sha256, size, encoding, bytes) VALUES (?, ?, ?, ?)")?
+                .execute(params![blob.digest, blob.size as i64, blob.encoding as i64, &blob.stored[..]])?;
+        }
+        Ok(())
     }
 }
 
+/// `table` names its columns.
 fn rows<T>(
     connection: &Connection,
-    statement: &str,
+    table: &str,
     rows: &[T],
     insert: impl Fn(&mut Statement<'_>, &T) -> Result<usize, rusqlite::Error>,
 ) -> Result<(), rusqlite::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut statement = connection.prepare_cached(statement)?;
+    let values = vec!["?"; table.split(',').count()].join(", ");
+    let mut statement = connection.prepare_cached(&format!("INSERT INTO {table} VALUES ({values})"))?;
     for row in rows {
         insert(&mut statement, row)?;
     }

@@ -9,9 +9,9 @@ use crate::{
 use rusqlite::{Params, Row};
 use std::sync::Arc;
 
-/// The columns of an event; a condition and an order follow.
-pub(crate) const SELECT: &str = "SELECT e.position, e.stream, e.sequence, e.scope, e.event_type, e.payload, e.metadata, \
-    e.recorded_at, e.leaf_hash FROM events e WHERE ";
+/// The columns of an event `e`.
+pub(crate) const SELECT: &str =
+    "SELECT e.position, e.stream, e.sequence, e.scope, e.event_type, e.payload, e.metadata, e.recorded_at, e.leaf_hash";
 
 impl Reading {
     /// The events that a statement selects, which has `limit` itself.

@@ -8,7 +8,7 @@ use crate::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -101,13 +101,14 @@ impl Segments {
         .await
     }
 
-    /// Deletes rows of events that are in a recorded segment. The database itself refuses any other.
+    /// Deletes rows of events that are in a recorded segment, a piece of it that follows the one before; and the runs that are empty
+    /// then. The database itself refuses any other.
     pub(crate) async fn prune(&self, positions: &[u64]) -> Result<(), ReadError> {
         let positions = serde_json::json!(positions).to_string();
         self.call(move |connection| {
-            let mut delete =
-                connection.prepare_cached("DELETE FROM events WHERE position IN (SELECT value FROM json_each(?))")?;
-            delete.execute([positions]).map(|_| ())
+            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            prune(&transaction, &positions)?;
+            transaction.commit()
         })
         .await
     }
@@ -164,4 +165,40 @@ fn segment(row: &Row<'_>) -> Result<Segment, rusqlite::Error> {
         ended: number(7)?,
         pruned: row.get(8)?,
     })
+}
+
+/// `positions` is a JSON array.
+fn prune(connection: &Connection, positions: &str) -> Result<(), rusqlite::Error> {
+    let mut streams: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut scopes: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM events WHERE position IN (SELECT value FROM json_each(?)) RETURNING stream, sequence, scope, position",
+    )?;
+    let mut deleted = delete.query([positions])?;
+    while let Some(row) = deleted.next()? {
+        let (stream, sequence, scope, position): (i64, i64, Option<i64>, i64) = row.try_into()?;
+        let newest = streams.entry(stream).or_insert(sequence);
+        *newest = sequence.max(*newest);
+        if let Some(scope) = scope {
+            let (first, last) = scopes.entry(scope).or_insert((position, position));
+            (*first, *last) = (position.min(*first), position.max(*last));
+        }
+    }
+    // What comes before in the stream is gone already.
+    let mut delete = connection
+        .prepare_cached("DELETE FROM stream_runs WHERE stream = ?1 AND sequence <= ?2 AND sequence + events - 1 <= ?2")?;
+    for (stream, sequence) in streams {
+        delete.execute([stream, sequence])?;
+    }
+    // Other streams of the scope may have events in a run. One that begins before these positions may end here.
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM scope_runs AS r WHERE r.scope = ?1 AND r.position <= ?3 AND r.position + r.events - 1 <= ?3 \
+           AND r.position >= coalesce((SELECT position FROM scope_runs WHERE scope = ?1 AND position <= ?2 \
+                                       ORDER BY position DESC LIMIT 1), ?2) \
+           AND NOT EXISTS (SELECT 1 FROM events e WHERE e.position BETWEEN r.position AND r.position + r.events - 1)",
+    )?;
+    for (scope, (first, last)) in scopes {
+        delete.execute([scope, first, last])?;
+    }
+    Ok(())
 }

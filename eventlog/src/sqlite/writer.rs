@@ -104,7 +104,17 @@ impl Writer {
         self.open.as_ref().map(|(connection, _)| connection).ok_or_else(|| "not connected".into())
     }
 
-    pub(crate) fn disconnect(&mut self) {
+    /// Lets the file go with everything in it, so that a copy of it alone is whole.
+    pub(crate) fn close(&mut self) {
+        if let Some((connection, _)) = &self.open
+            && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            tracing::warn!(%error, "the write-ahead log was not copied into the file; it is part of the log until it is");
+        }
+        self.disconnect();
+    }
+
+    fn disconnect(&mut self) {
         if let Some((connection, _)) = self.open.take()
             && let Err((_, error)) = connection.close()
         {
@@ -116,8 +126,11 @@ impl Writer {
 fn insert_snapshot(connection: &Connection, snapshot: &Snapshot) -> Result<(), rusqlite::Error> {
     let mut insert = connection.prepare_cached(
         "INSERT OR REPLACE INTO aggregate_snapshots (stream, sequence, leaf_hash, state_version, state) \
-         SELECT e.stream, e.sequence, e.leaf_hash, ?, ? FROM events e \
-         WHERE e.stream = (SELECT id FROM streams WHERE aggregate_type = ? AND aggregate_id = ?) AND e.sequence = ?",
+         SELECT e.stream, e.sequence, e.leaf_hash, ?1, ?2 \
+         FROM (SELECT id FROM streams WHERE aggregate_type = ?3 AND aggregate_id = ?4) s CROSS JOIN events e \
+         WHERE e.position = (SELECT position + ?5 - sequence FROM stream_runs WHERE stream = s.id AND sequence <= ?5 \
+                             ORDER BY sequence DESC LIMIT 1) \
+           AND e.stream = s.id AND e.sequence = ?5",
     )?;
     let Snapshot { stream, sequence, state_version, state } = snapshot;
     insert.execute(params![state_version, state, stream.aggregate_type, stream.aggregate_id, sequence.cast_signed()])?;

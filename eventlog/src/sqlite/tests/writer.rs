@@ -2,45 +2,9 @@
 
 use super::*;
 use crate::{
-    append::{Append, Expected, NewEvent},
-    options::Durability,
-    request::Request,
     snapshot::Snapshot,
-    stream_id::StreamId,
     written::{Outcome, WriteError},
 };
-use std::path::PathBuf;
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("docket-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    async fn open(&self, durability: Durability) -> Writer {
-        open(&self.0.join("log.db"), &Options { durability, ..Options::default() }).await.unwrap().0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn stream() -> StreamId {
-    StreamId::new("chat", "1")
-}
-
-fn request(bytes: usize) -> Request {
-    let payload = format!("\"{}\"", "x".repeat(bytes)).into();
-    let event = NewEvent { event_type: "chat.noted".into(), event_version: "1".into(), payload };
-    let (scope, expected, metadata) = (None, Expected::Any, docket_domain::Metadata::system());
-    Request::new(Append { stream: stream(), scope, expected, events: vec![event], blobs: Vec::new(), metadata }).unwrap()
-}
 
 /// A snapshot does not wait for the disk; the events after it do.
 #[tokio::test]
