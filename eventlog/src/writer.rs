@@ -164,6 +164,7 @@ impl Writer {
         match written {
             Ok(Written { outcomes, events }) => {
                 counters.batches.add(1);
+                counters.fault.set(None);
                 counters.events.add(events.len() as u64);
                 self.live.publish(events);
                 for (pending, outcome) in batch.into_iter().zip(outcomes) {
@@ -179,6 +180,9 @@ impl Writer {
             Err(error) => {
                 tracing::error!(?error, appends = batch.len(), "the log could not be written");
                 counters.failed.add(batch.len() as u64);
+                if let WriteError::Unavailable(reason) | WriteError::Uncertain(reason) = &error {
+                    counters.fault.set(Some(reason.clone()));
+                }
                 for pending in batch {
                     let _ = pending.reply.send(Err(error.answer()));
                 }

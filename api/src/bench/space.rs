@@ -5,7 +5,6 @@ use super::{
     measured::Measured,
     report::Figure,
     run::Bench,
-    scratch::Backend,
 };
 use anyhow::{Context, Result};
 use docket_domain::ids::ChatId;

@@ -8,6 +8,7 @@ mod events;
 mod migrate;
 mod print;
 mod progress;
+mod projections;
 mod run;
 mod segments;
 mod serve;
@@ -37,6 +38,8 @@ enum Command {
     Token(token::Token),
     /// The event log
     Events(events::Events),
+    /// The views
+    Projections(projections::Projections),
     /// Bring the database up to date, and end
     Migrate,
     /// Back up the log
@@ -47,6 +50,9 @@ enum Command {
     Segments(segments::Segments),
     /// Measure this build on this machine, beside its ceilings and peers
     Bench(bench::Bench),
+    /// One of the processes that `bench` measures together
+    #[command(hide = true)]
+    BenchWriter(bench::Writer),
     /// The configuration
     Config(config::Show),
     /// Print a shell's completion script
@@ -77,11 +83,13 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(run) => run.execute(&flags).await,
         Command::Token(token) => token.execute(&flags).await,
         Command::Events(events) => events.execute(&flags).await,
+        Command::Projections(projections) => projections.execute(&flags).await,
         Command::Migrate => migrate::migrate(&flags).await,
         Command::Backup(backup) => backup.execute(&flags).await,
         Command::Restore(restore) => restore.execute(&flags).await,
         Command::Segments(segments) => segments.execute(&flags).await,
         Command::Bench(bench) => bench.execute().await,
+        Command::BenchWriter(writer) => writer.execute().await,
         Command::Config(show) => show.execute(&flags),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "docket", &mut std::io::stdout());

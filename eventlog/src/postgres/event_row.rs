@@ -1,7 +1,7 @@
 //! A row of the log as it comes from the server, with numbers in place of names.
 
 use super::dictionary::{Names, Numbers};
-use crate::{leaf::Sha256Digest, recorded::Recorded};
+use crate::{encoded::Encoded, leaf::Sha256Digest, recorded::Recorded};
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 
@@ -64,6 +64,7 @@ impl EventRow {
             metadata: names.metadata.get(&self.metadata)?.clone(),
             recorded_at: self.recorded_at,
             leaf_hash: self.leaf_hash,
+            encoded: Encoded::default(),
         })
     }
 }

@@ -50,6 +50,11 @@ impl Reader {
     pub(crate) async fn all(&self, after: u64, through: u64, filter: &Filter, limit: usize) -> Result<PageRows, ReadError> {
         let mut query = QueryBuilder::<Postgres>::new(EventRow::SELECT);
         query.push("e.position > ").push_bind(after.cast_signed()).push(" AND e.position <= ").push_bind(through.cast_signed());
+        if let Some(stream) = &filter.stream {
+            query.push(" AND e.stream = (SELECT id FROM streams WHERE aggregate_type = ");
+            query.push_bind(stream.aggregate_type.to_string()).push(" AND aggregate_id = ");
+            query.push_bind(stream.aggregate_id.to_string()).push(")");
+        }
         match filter.scopes.as_deref() {
             None => {}
             // With `=` an index gives them in order.

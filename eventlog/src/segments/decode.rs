@@ -8,6 +8,7 @@ use super::{
     shape::{NUMBER, TEXT},
 };
 use crate::{
+    encoded::Encoded,
     leaf::{Sha256Digest, leaf_hash, name_digest, sha256},
     recorded::Recorded,
     stream_id::StreamId,
@@ -71,6 +72,7 @@ pub(crate) fn decode(segment: &[u8]) -> Result<(Header, Vec<Arc<Recorded>>), Seg
             recorded_at,
             leaf_hash: leaf_hash(position, sequence, recorded_at, name, metadata_digest, &sha256(&payload)),
             payload,
+            encoded: Encoded::default(),
         }));
     }
     for column in [positions, times, of_streams, body] {

@@ -76,6 +76,10 @@ impl Sealed {
         self.refresh().await?;
         let mut segments: Vec<_> =
             self.known().values().filter(|segment| segment.first <= reach && segment.last > after).cloned().collect();
+        if let Some(stream) = filter.stream.as_ref().filter(|_| !segments.is_empty()) {
+            let chosen = self.tables.of_stream(stream).await?.map(|(segment, _)| segment);
+            segments.retain(|segment| Some(segment.id) == chosen);
+        }
         if let Some(scopes) = filter.scopes.as_ref().filter(|_| !segments.is_empty()) {
             let chosen = self.tables.of_scopes(scopes).await?;
             segments.retain(|segment| chosen.contains(&segment.id));
@@ -211,7 +215,7 @@ struct Cache {
 
 impl Cache {
     fn keep(&mut self, id: i64, events: Events) {
-        let weight = |events: &Events| events.iter().map(|event| event.weight()).sum::<usize>();
+        let weight = |events: &Events| events.iter().map(|event| event.weight_encoded()).sum::<usize>();
         self.bytes += weight(&events);
         if let Some(replaced) = self.segments.put(id, events) {
             self.bytes -= weight(&replaced);

@@ -1,5 +1,6 @@
 use super::{decode::decode, encode::encode, error::SegmentError};
 use crate::{
+    encoded::Encoded,
     leaf::{Sha256Digest, leaf_hash, name_digest, sha256},
     recorded::Recorded,
     stream_id::StreamId,
@@ -32,6 +33,7 @@ fn log(steps: Vec<(u8, u8, String, i32)>) -> Vec<Arc<Recorded>> {
             metadata: format!("{{\"actor\":\"{}\"}}", stream / 3).into(),
             recorded_at: i64::from(time),
             leaf_hash: [0; 32],
+            encoded: Encoded::default(),
         };
         event.leaf_hash = hashed(&event);
         Arc::new(event)
@@ -152,6 +154,7 @@ fn a_token_takes_few_bytes() {
                 metadata: format!("{{\"actor\":\"worker:{stream}\"}}").into(),
                 recorded_at: time,
                 leaf_hash: [0; 32],
+                encoded: Encoded::default(),
             };
             event.leaf_hash = hashed(&event);
             Arc::new(event)

@@ -8,9 +8,6 @@ use std::{path::Path, time::Duration};
 const STATEMENTS: usize = 32;
 /// Memory for pages of the writing connection, in KiB: the ends of the indexes of all streams that are being written to.
 const WRITER_CACHE_KIB: i64 = 16 << 10;
-/// Pages in the write-ahead log after which a commit copies them into the file. SQLite's 1,000 would copy the same pages of the
-/// indexes, and wait for the disk twice more, every few batches; this is 32 MiB.
-const CHECKPOINT_PAGES: i64 = 8192;
 
 /// The one that writes. The file is there.
 pub(crate) fn writing(path: &Path, durability: Durability) -> Result<Connection, OpenError> {
@@ -18,7 +15,6 @@ pub(crate) fn writing(path: &Path, durability: Durability) -> Result<Connection,
     // What refers to a row was made from it a moment ago.
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // On macOS fsync alone leaves the data in the drive's cache. Elsewhere these do nothing.
     connection.pragma_update(None, "fullfsync", durability == Durability::Sync)?;
     connection.pragma_update(None, "checkpoint_fullfsync", durability == Durability::Sync)?;

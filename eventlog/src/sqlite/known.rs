@@ -1,7 +1,7 @@
 //! What the writer remembers of the file, so that an append reads next to nothing. Nobody else writes there, so it stays true; a
 //! transaction that fails takes all of it along, and it is read anew.
 
-use crate::{append::NewEvent, stream_id::StreamId};
+use crate::stream_id::StreamId;
 use bytes::Bytes;
 use lru::LruCache;
 use rusqlite::{Connection, OptionalExtension};
@@ -102,16 +102,5 @@ impl Known {
             self.scopes.put(scope, id);
         }
         Ok(())
-    }
-
-    /// The number of an event's type, and whether it is new.
-    pub(crate) fn event_type(&mut self, event: &NewEvent) -> (i64, bool) {
-        let key = (event.event_type.clone(), event.event_version.clone());
-        if let Some(id) = self.types.get(&key) {
-            return (*id, false);
-        }
-        self.newest.event_type += 1;
-        self.types.insert(key, self.newest.event_type);
-        (self.newest.event_type, true)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::known::{Head, Known};
 use crate::{
+    append::NewEvent,
     clock,
     recorded::Recorded,
     request::Request,
@@ -103,11 +104,13 @@ impl<'a> Plan<'a> {
 
         let outcome = Outcome::Written { last_position, last_sequence };
         let metadata = self.metadata(known, request);
+        let mut before = None;
         for (event, encoded) in recorded(request, outcome, known.recorded_at).zip(&request.events) {
-            let (event_type, new) = known.event_type(&encoded.event);
-            if new {
-                self.types.push((event_type, event.event_type.clone(), event.event_version.clone()));
-            }
+            let event_type = match before {
+                Some((before, event_type)) if encoded.event.is_called_as(before) => event_type,
+                _ => self.event_type(known, &encoded.event),
+            };
+            before = Some((&encoded.event, event_type));
             self.events.push(EventRow { event, stream, scope, event_type, metadata });
         }
         if let Some(command) = request.command {
@@ -146,6 +149,17 @@ impl<'a> Plan<'a> {
         known.scopes.put(scope, known.newest.scope);
         self.scopes.push((known.newest.scope, scope));
         known.newest.scope
+    }
+
+    fn event_type(&mut self, known: &mut Known, event: &NewEvent) -> i64 {
+        let key = (event.event_type.clone(), event.event_version.clone());
+        if let Some(id) = known.types.get(&key) {
+            return *id;
+        }
+        known.newest.event_type += 1;
+        known.types.insert(key, known.newest.event_type);
+        self.types.push((known.newest.event_type, event.event_type.clone(), event.event_version.clone()));
+        known.newest.event_type
     }
 
     fn metadata(&mut self, known: &mut Known, request: &Request) -> i64 {
