@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use docket_domain::{Metadata, ids::CommandId};
-use docket_eventlog::{Append, Blob, Expected, FileStore, Log, NewEvent, Options, SealLimits, StreamId};
+use docket_eventlog::{Append, Blob, Expected, FileStore, Log, NewEvent, OpenError, Options, SealLimits, StreamId};
 use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -28,7 +28,16 @@ impl World {
     pub async fn open(&self) -> Log {
         let durability = docket_eventlog::Durability::Relaxed;
         let options = Options { durability, segments: Some(self.store()), ..Options::default() };
-        Log::open(&self.fixture.url(), options).await.unwrap()
+        let opening = async {
+            loop {
+                match Log::open(&self.fixture.url(), options.clone()).await {
+                    // Another test's child, which has not yet become another program, has all files of this process.
+                    Err(OpenError::Locked { .. }) => tokio::task::yield_now().await,
+                    opened => return opened.unwrap(),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), opening).await.expect("the file is let go")
     }
 
     /// A log whose memory has none of the events.
