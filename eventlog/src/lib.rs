@@ -2,9 +2,9 @@
 //!
 //! [`Log`] is the handle. One task of a process writes ([`Log::append`]): it takes whatever waits, judges each append against
 //! what its stream holds, and commits all of it as one transaction. Readers ([`Log::read_stream`], [`Log::read_all`],
-//! [`Log::subscribe`]) get what their own process has just committed from memory and everything else from rows; a notification
-//! from another process only says how far the log has come. [`Aggregates`] executes commands on top of it, and is an event store
-//! for cqrs-es.
+//! [`Log::subscribe`], [`Log::follow`]) get what was just committed from memory and everything else from rows. A notification from
+//! another process only says how far the log has come; one task fetches what it wrote, for all readers. [`Aggregates`] executes
+//! commands on top of it, and is an event store for cqrs-es.
 //!
 //! *Invariant:* nothing is visible before it is durable (fsync, unless an administrator relaxed it).
 //!

@@ -5,6 +5,7 @@ mod batch;
 mod blockers;
 mod dictionary;
 mod event_row;
+mod foreseen;
 mod known;
 mod listener;
 mod reader;
