@@ -35,6 +35,9 @@ const QUEUE_KIB: usize = 128 << 10;
 /// Events in memory that one page looks at when it wants only some of them.
 const SCAN: usize = 4096;
 
+/// The bookmark that is written to see whether the database takes it.
+const CHECK: &str = "check";
+
 /// An open log. Cheap to clone; the log closes when the last handle and the last subscription are gone, or by [`Log::close`].
 #[derive(Clone, Debug)]
 pub struct Log(Arc<Inner>);
@@ -77,7 +80,8 @@ impl Log {
         };
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         // The writer of SQLite remembers more streams than a batch may name; see `sqlite::known`.
-        tasks.spawn(Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384)).run());
+        let writer = Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384));
+        writer.start(&tasks).map_err(|error| OpenError::Unsuitable(format!("no thread for its writer: {error}")))?;
         let (reader, (snapshots, jobs)) = (Arc::new(reader), Snapshots::new());
         if matches!(*reader, Reader::Postgres(_)) {
             tasks.spawn(Follower { live: live.clone(), reader: reader.clone() }.run());
@@ -114,6 +118,19 @@ impl Log {
             self.0.live.advance(head);
         }
         Ok(self.0.live.head())
+    }
+
+    /// Whether the log can be used now: the database answers, and where the last batch could not be written, something small can.
+    ///
+    /// # Errors
+    /// [`ReadError`] with the reason.
+    pub async fn check(&self) -> Result<(), ReadError> {
+        let head = self.head().await?;
+        let Some(reason) = self.0.live.counters.fault.get() else { return Ok(()) };
+        // Nobody may append for as long as we say that it is of no use.
+        self.save_bookmark(CHECK, head, Vec::new()).await.map_err(|_| ReadError::Storage { reason })?;
+        self.0.live.counters.fault.set(None);
+        Ok(())
     }
 
     /// A stream's events after a sequence, in order, at most `limit`. Fewer may come when they are large; none means that there

@@ -1,5 +1,6 @@
 //! Figures for metrics.
 
+use crate::fault::Fault;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What this process has done with the log since it was opened.
@@ -43,6 +44,7 @@ pub(crate) struct Counters {
     pub(crate) failed: Counter,
     pub(crate) batches: Counter,
     pub(crate) fetched: Counter,
+    pub(crate) fault: Fault,
     pub(crate) events_loaded: Counter,
     pub(crate) snapshots_used: Counter,
     pub(crate) snapshots_taken: Counter,

@@ -19,3 +19,4 @@ mod replicas;
 mod resume;
 mod shutdown;
 mod tokens;
+mod views;
