@@ -63,7 +63,7 @@ impl IntoResponse for Problem {
 
 fn fault(code: &str, error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, code, "a request could not be answered");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, "the log cannot be used at the moment; try again")
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, format!("{error}; try again"))
 }
 
 impl From<CommandError> for Problem {

@@ -137,6 +137,7 @@ mod tests {
             metadata: "{}".into(),
             recorded_at: 0,
             leaf_hash: [0; 32],
+            encoded: Default::default(),
         }
     }
 

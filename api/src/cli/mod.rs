@@ -41,6 +41,9 @@ enum Command {
     Migrate,
     /// Measure this build on this machine, beside its ceilings and peers
     Bench(bench::Bench),
+    /// One of the processes that `bench` measures together
+    #[command(hide = true)]
+    BenchWriter(bench::Writer),
     /// The configuration
     Config(config::Show),
     /// Print a shell's completion script
@@ -74,6 +77,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Projections(projections) => projections.execute(&flags).await,
         Command::Migrate => migrate::migrate(&flags).await,
         Command::Bench(bench) => bench.execute().await,
+        Command::BenchWriter(writer) => writer.execute().await,
         Command::Config(show) => show.execute(&flags),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "docket", &mut std::io::stdout());

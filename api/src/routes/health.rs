@@ -22,13 +22,13 @@ async fn status(state: &AppState) -> Result<Vec<Status>, Problem> {
     status.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", format!("the views: {error}")))
 }
 
-/// The log can be read and the views keep up.
+/// The log can be read and written, and the views keep up.
 pub(super) async fn readyz(State(state): State<AppState>) -> Result<&'static str, Problem> {
     let unready = |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
     if state.ending.is_cancelled() {
         return Err(unready("the server is shutting down".to_owned()));
     }
-    state.control.log.head().await.map_err(|error| unready(format!("the log: {error}")))?;
+    state.control.log.check().await.map_err(|error| unready(format!("the log: {error}")))?;
     for Status { name, state, building, head, lag, fault, .. } in status(&state).await? {
         if let Some(fault) = fault {
             return Err(unready(format!("the view {name} does not go on: {fault}")));

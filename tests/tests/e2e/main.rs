@@ -13,6 +13,7 @@ mod neutral;
 mod people;
 mod policy;
 mod queue;
+mod readers;
 mod record;
 mod replicas;
 mod resume;
