@@ -73,6 +73,9 @@ impl Writer {
         while let Some(work) = self.next().await {
             match work {
                 Work::Append(first) => {
+                    // Those who were answered just now are about to append again: what they want is in this batch then, and does
+                    // not wait for a commit of the first one's alone. Where nobody else is ready this takes no time.
+                    tokio::task::yield_now().await;
                     let batch = self.gather(first);
                     self.commit(batch).await;
                 }
@@ -161,6 +164,7 @@ impl Writer {
         match written {
             Ok(Written { outcomes, events }) => {
                 counters.batches.add(1);
+                counters.fault.set(None);
                 counters.events.add(events.len() as u64);
                 self.live.publish(events);
                 for (pending, outcome) in batch.into_iter().zip(outcomes) {
@@ -176,6 +180,9 @@ impl Writer {
             Err(error) => {
                 tracing::error!(?error, appends = batch.len(), "the log could not be written");
                 counters.failed.add(batch.len() as u64);
+                if let WriteError::Unavailable(reason) | WriteError::Uncertain(reason) = &error {
+                    counters.fault.set(Some(reason.clone()));
+                }
                 for pending in batch {
                     let _ = pending.reply.send(Err(error.answer()));
                 }

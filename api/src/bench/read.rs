@@ -134,7 +134,7 @@ fn select_from_sqlite(path: &Path) -> Result<u64> {
 }
 
 async fn select_from_postgres(url: &str) -> Result<u64> {
-    const SELECT: &str = "SELECT position, payload::text, leaf_hash FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+    const SELECT: &str = "SELECT position, payload, leaf_hash FROM log_events WHERE position > $1 ORDER BY position LIMIT $2";
     let mut connection = url.parse::<PgConnectOptions>()?.connect().await?;
     let (mut count, mut after) = (0_u64, 0_i64);
     loop {

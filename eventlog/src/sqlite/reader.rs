@@ -35,8 +35,8 @@ impl Reader {
     /// The events in (after, through] that the filter chooses.
     pub(crate) async fn all(&self, after: u64, through: u64, filter: &Filter, limit: usize) -> Result<PageRows, ReadError> {
         let (select, lists) = selection::filtered(filter);
-        let [scopes, types, aggregates] = lists;
-        let params = (after.cast_signed(), through.cast_signed(), limit as i64, scopes, types, aggregates);
+        let [scopes, types, aggregates, stream] = lists;
+        let params = (after.cast_signed(), through.cast_signed(), limit as i64, scopes, types, aggregates, stream);
         self.pool.read(move |reading| reading.events(&select, params, limit)).await
     }
 

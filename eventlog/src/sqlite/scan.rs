@@ -2,6 +2,7 @@
 
 use super::{payloads::Payloads, pool::Reading};
 use crate::{
+    encoded::Encoded,
     error::ReadError,
     page_rows::{MAX_BYTES, PageRows},
     recorded::Recorded,
@@ -36,6 +37,7 @@ impl Reading {
                 metadata: referred.metadata.get(connection, row.get(6)?)?,
                 recorded_at: row.get(7)?,
                 leaf_hash: row.get(8)?,
+                encoded: Encoded::default(),
             };
             bytes += event.weight();
             events.push(Arc::new(event));
