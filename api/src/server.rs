@@ -1,6 +1,6 @@
 //! A whole control plane: log, views, hub, process managers, HTTP.
 
-use crate::{config::Config, descriptors, owner_token, problem::Problem, routes, state::AppState};
+use crate::{config::Config, descriptors, owner_token, problem::Problem, routes, sealing, state::AppState};
 use anyhow::{Context, Result, bail};
 use axum::{
     body::Body,
@@ -70,8 +70,10 @@ impl Server {
     pub async fn start_with(config: &Config, providers: Providers) -> Result<Self> {
         prepare_cryptography(config).await?;
         private_folder(&config.data_dir)?;
-        let options = Options { durability: config.log_durability(), ..Options::default() };
         let views = config.views_url()?;
+        let seal_after = config.seal_after()?;
+        let segments = Some(config.segment_store()?);
+        let options = Options { durability: config.log_durability(), segments, ..Options::default() };
         let log = Log::open(&config.database_url()?, options).await.context("the log cannot be opened")?;
         let views = Database::open(&views).await.context("the views' database cannot be opened")?;
         let projections = Projections::start(log.clone(), views).await.context("the views cannot be built")?;
@@ -113,6 +115,9 @@ impl Server {
             DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => MAX_LAG,
         };
         let state = AppState { control, projections: Arc::new(projections), ending: CancellationToken::new(), max_lag };
+        if let Some(age) = seal_after {
+            tokio::spawn(sealing::run(state.control.log.clone(), age, state.ending.clone()));
+        }
         Ok(Self { listener, state, hub, data_dir: config.data_dir.clone(), address })
     }
 

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod aggregates;
+mod backup;
+mod calls;
 mod chats;
 mod counter;
 mod faults;
@@ -14,6 +16,9 @@ mod model;
 mod reference;
 mod replicas;
 mod restart;
+mod sealed;
+mod sealed_killed;
+mod sealed_model;
 mod snapshots;
 mod snapshots_blocked;
 mod stock;
