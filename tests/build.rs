@@ -21,7 +21,7 @@ mod kurrentdb {
     /// Where cargo keeps the client's crate.
     fn client_sources() -> Result<PathBuf, Box<dyn Error>> {
         let output = Command::new(env::var("CARGO")?)
-            .args(["metadata", "--format-version", "1", "--offline", "--all-features"])
+            .args(["metadata", "--format-version", "1", "--offline", "--features", "kurrentdb"])
             .output()?;
         let metadata = String::from_utf8(output.stdout)?;
         let manifest = metadata
