@@ -69,7 +69,7 @@ impl Reader {
             Self::Sqlite(_) => Ok(None),
             Self::Postgres(reader) => reader.head().await.map(Some),
             #[cfg(feature = "kurrentdb")]
-            Self::Kurrent(reader) => reader.head().await.map(Some),
+            Self::Kurrent(reader) => Box::pin(reader.head()).await.map(Some),
         }
     }
 
@@ -78,7 +78,7 @@ impl Reader {
             Self::Sqlite(reader) => reader.stream(stream, after, limit).await,
             Self::Postgres(reader) => reader.stream(stream, after, limit).await,
             #[cfg(feature = "kurrentdb")]
-            Self::Kurrent(reader) => reader.stream(stream, after, limit).await,
+            Self::Kurrent(reader) => Box::pin(reader.stream(stream, after, limit)).await,
         }
     }
 
@@ -88,7 +88,7 @@ impl Reader {
             Self::Postgres(reader) => reader.all(after, through, filter, limit).await,
             #[cfg(feature = "kurrentdb")]
             Self::Kurrent(reader) => {
-                let page = reader.page(after, through, filter, limit).await?;
+                let page = Box::pin(reader.page(after, through, filter, limit)).await?;
                 Ok(PageRows { complete: page.through >= through, events: page.events })
             }
         }
@@ -99,7 +99,7 @@ impl Reader {
             Self::Sqlite(reader) => reader.blob(digest).await,
             Self::Postgres(reader) => reader.blob(digest).await,
             #[cfg(feature = "kurrentdb")]
-            Self::Kurrent(reader) => reader.blob(digest).await,
+            Self::Kurrent(reader) => Box::pin(reader.blob(digest)).await,
         }
     }
 
@@ -118,7 +118,7 @@ impl Reader {
             Self::Sqlite(reader) => reader.bookmark(name).await,
             Self::Postgres(reader) => reader.bookmark(name).await,
             #[cfg(feature = "kurrentdb")]
-            Self::Kurrent(reader) => reader.bookmark(name).await,
+            Self::Kurrent(reader) => Box::pin(reader.bookmark(name)).await,
         }
     }
 
@@ -127,7 +127,7 @@ impl Reader {
             Self::Sqlite(reader) => reader.snapshot(stream, version).await,
             Self::Postgres(reader) => reader.snapshot(stream, version).await,
             #[cfg(feature = "kurrentdb")]
-            Self::Kurrent(reader) => reader.snapshot(stream, version).await,
+            Self::Kurrent(reader) => Box::pin(reader.snapshot(stream, version)).await,
         }
     }
 
@@ -136,7 +136,7 @@ impl Reader {
             Self::Sqlite(reader) => reader.command(stream, command).await,
             Self::Postgres(reader) => reader.command(stream, command).await,
             #[cfg(feature = "kurrentdb")]
-            Self::Kurrent(reader) => reader.command(stream, command).await,
+            Self::Kurrent(reader) => Box::pin(reader.command(stream, command)).await,
         }
     }
 
@@ -147,7 +147,7 @@ impl Reader {
             Self::Sqlite(_) => Ok(false),
             Self::Postgres(reader) => reader.is_alive(worker).await,
             #[cfg(feature = "kurrentdb")]
-            Self::Kurrent(reader) => reader.is_alive(worker).await,
+            Self::Kurrent(reader) => Box::pin(reader.is_alive(worker)).await,
         }
     }
 

@@ -224,7 +224,7 @@ impl Log {
         }
         #[cfg(feature = "kurrentdb")]
         if let Reader::Kurrent(reader) = &*self.0.reader {
-            return reader.page(after, head, filter, limit).await;
+            return Box::pin(reader.page(after, head, filter, limit)).await;
         }
         let horizon = filter.horizon(after, head);
         let rows = self.0.sealed.all(&self.0.reader, after, horizon, filter, limit).await?;
@@ -278,7 +278,7 @@ impl Log {
         }
         #[cfg(feature = "kurrentdb")]
         if let Reader::Kurrent(reader) = &*self.0.reader {
-            return reader.save_bookmark(name, &bookmark).await.map_err(ReadError::damaged);
+            return Box::pin(reader.save_bookmark(name, &bookmark)).await.map_err(ReadError::damaged);
         }
         let (reply, answer) = oneshot::channel();
         let work = Work::Bookmark { name: name.to_owned(), bookmark, reply };

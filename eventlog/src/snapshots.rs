@@ -81,7 +81,7 @@ impl SnapshotTask {
         match &*self.reader {
             Reader::Postgres(reader) => reader.save_snapshot(&snapshot).await.map_err(|error| error.to_string()),
             #[cfg(feature = "kurrentdb")]
-            Reader::Kurrent(reader) => reader.save_snapshot(&snapshot).await,
+            Reader::Kurrent(reader) => Box::pin(reader.save_snapshot(&snapshot)).await,
             Reader::Sqlite(_) => {
                 let (reply, answer) = oneshot::channel();
                 let closed = || "the log is closed".to_owned();

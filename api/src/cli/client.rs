@@ -7,6 +7,7 @@ use crate::{
     server::announced,
 };
 use anyhow::{Context, Result, bail};
+use docket_eventlog::Log;
 use futures_util::StreamExt;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;

@@ -50,7 +50,7 @@ impl Follower {
         let receiving = AbortOnDrop(tokio::spawn(async move { receive(&connection, position, sender).await }));
         let mut events = Vec::new();
         while received.recv_many(&mut events, WAITING).await > 0 {
-            self.show(live, events.drain(..).collect()).await?;
+            self.show(live, std::mem::take(&mut events)).await?;
         }
         receiving.ended().await
     }

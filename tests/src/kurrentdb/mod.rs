@@ -4,7 +4,8 @@
 //!
 //! It is strict where the real one may be: a position that is no event's is refused, and so is an append above a megabyte.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+// The error of every call is the protocol's, as large as it is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, clippy::result_large_err)]
 
 mod network;
 mod reads;
