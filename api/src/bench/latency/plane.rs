@@ -50,6 +50,8 @@ impl Plane {
             seal_after: None,
             workspaced: None,
             allow_unconfined: false,
+            segments: database.folder.join("segments").display().to_string(),
+            seal_after: None,
         };
         let providers = Providers::from_env(|name| (name == "OPENAI_BASE_URL").then(|| provider.to_owned()))?;
         let server = Server::start_with(&config, providers).await?;
