@@ -46,8 +46,6 @@ impl Plane {
             },
             url: None,
             durability: DurabilityChoice::Sync,
-            segments: database.folder.join("segments").display().to_string(),
-            seal_after: None,
             workspaced: None,
             allow_unconfined: false,
             segments: database.folder.join("segments").display().to_string(),
