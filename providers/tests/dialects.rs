@@ -84,13 +84,15 @@ fn chat_reasoning_under_two_names_and_unknown_things() {
         stop("content_filter"),
     ]);
     assert!(matches!(&events[0], ModelCallEvent::ReasoningStreamed { index: 0, block: 0, text, .. } if text == "hm"));
-    assert_eq!(events[1], text(1, 1, "a"));
+    let field = r#"{"reasoning_field":"reasoning_content"}"#;
+    assert!(matches!(&events[1], ModelCallEvent::OpaqueReceived { index: 1, block: Some(1), data, .. } if data == field));
+    assert_eq!(events[2], text(2, 2, "a"));
     for (n, word) in ["audio", "\"b\"", "other", "moderation"].into_iter().enumerate() {
-        let ModelCallEvent::OpaqueReceived { index, block: None, dialect, data } = &events[n + 2] else { panic!("{events:?}") };
-        assert_eq!((*index, dialect.as_str()), (n as u64 + 2, "openai-chat"));
+        let ModelCallEvent::OpaqueReceived { index, block: None, dialect, data } = &events[n + 3] else { panic!("{events:?}") };
+        assert_eq!((*index, dialect.as_str()), (n as u64 + 3, "openai-chat"));
         assert!(data.contains(word), "{data}");
     }
-    assert_eq!(events[6..], [finished(StopReason::Refusal)]);
+    assert_eq!(events[7..], [finished(StopReason::Refusal)]);
 }
 
 #[test]

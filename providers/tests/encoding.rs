@@ -140,7 +140,8 @@ fn a_chat_body() {
 
 #[test]
 fn openai_itself_gets_its_own_parameters() {
-    let providers = Providers::from_env(|name| (name == "OPENAI_API_KEY").then(|| "k".to_owned())).unwrap();
+    let vars = HashMap::from([("OPENAI_API_KEY", "k"), ("OPENAI_WIRE_API", "chat")]);
+    let providers = Providers::from_env(|name| vars.get(name).map(|value| (*value).to_owned())).unwrap();
     let (model, outputs, messages) = ("openai/m".parse().unwrap(), HashMap::new(), [user("x")]);
     let request = ModelRequest {
         model: &model,

@@ -1,18 +1,19 @@
 //! From a conversation to the body of `POST {base}/chat/completions`.
 //!
-//! Reasoning is not sent back: OpenAI takes none here, and what compatible servers want differs from one to the next.
+//! Reasoning goes back where the server said it in the first place and the answer has tool calls, under the name that the
+//! server gave it: models that think between their calls lose the thread without it, and answers without calls need none.
+//! OpenAI itself sends none, so it gets none.
 
+use super::reasoning::ReasoningField;
 use crate::{
-    body::{Body, schema},
-    history::{CallIds, EMPTY_MESSAGE, NO_OUTPUT, NO_RESULT, ToolInput, outcome_prefix, tool_name},
+    body::{Body, json_text, schema},
+    history::{CallIds, Sent, calls, said, sent},
+    protocol::Protocol,
     request::ModelRequest,
 };
 use bytes::Bytes;
-use docket_domain::{
-    conversation::{AssistantPart, Message, PromptPart},
-    failure::Failure,
-};
-use serde::Serialize;
+use docket_domain::{conversation::Message, failure::Failure};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 #[derive(Serialize)]
@@ -62,6 +63,8 @@ enum Wire<'a> {
     /// `content` is never null: llama-cpp-python answers that with a 500.
     Assistant {
         content: String,
+        #[serde(flatten)]
+        reasoning: Reasoning<'a>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<Call<'a>>,
     },
@@ -69,6 +72,26 @@ enum Wire<'a> {
         tool_call_id: &'a str,
         content: String,
     },
+}
+
+/// Reasoning as the server that said it wants it back.
+#[derive(Default, Serialize)]
+struct Reasoning<'a> {
+    /// OpenRouter's blocks, signed or encrypted by whoever it asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_details: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<String>,
+}
+
+/// What the interpreter keeps of a server's way with reasoning, beside its text.
+#[derive(Default, Deserialize)]
+struct Kept<'a> {
+    reasoning_field: Option<ReasoningField>,
+    #[serde(borrow)]
+    reasoning_details: Option<&'a RawValue>,
 }
 
 /// One text goes as a string, which every server takes; several go as parts.
@@ -125,7 +148,8 @@ fn head(body: &mut Body, request: &ModelRequest<'_>, official: bool) -> Result<b
         });
         body.field("tools", &tools.collect::<Result<Vec<_>, Failure>>()?)?;
     }
-    body.raw(",\"messages\":[");
+    body.name("messages")?;
+    body.raw("[");
     let first = request.system.trim().is_empty();
     if !first {
         body.value(&Wire::System { content: request.system })?;
@@ -137,48 +161,52 @@ fn head(body: &mut Body, request: &ModelRequest<'_>, official: bool) -> Result<b
 /// The messages on the wire, as JSON texts, that one of ours becomes: an answer's tool results follow it at once.
 fn messages(request: &ModelRequest<'_>, message: &Message, ids: &mut CallIds) -> Result<Vec<String>, Failure> {
     let mut out = Vec::new();
-    match message {
-        Message::User { content, .. } => {
-            let texts = content.iter().map(|PromptPart::Text { text }| text.as_str());
-            let said: Vec<&str> = texts.filter(|text| !text.trim().is_empty()).collect();
-            let content = match said[..] {
-                [] => UserContent::One(EMPTY_MESSAGE),
-                [one] => UserContent::One(one),
-                _ => UserContent::Parts(said.into_iter().map(|text| TextPart::Text { text }).collect()),
-            };
-            out.push(json_text(&Wire::User { content })?);
-        }
-        Message::Assistant { parts, .. } => {
-            let ids: Vec<String> = message.tool_calls().map(|(call, _)| ids.id(call)).collect();
-            let names: Vec<_> = message.tool_calls().map(|(call, _)| tool_name(&call.name)).collect();
-            let texts = parts.iter().filter_map(|part| match part {
-                AssistantPart::Text { text } => Some(text.as_str()),
-                _ => None,
-            });
-            let content: String = texts.collect();
-            let mut tool_calls = Vec::new();
-            for ((id, name), (call, _)) in ids.iter().zip(&names).zip(message.tool_calls()) {
-                let arguments = json_text(&ToolInput::new(&call.input))?;
-                tool_calls.push(Call { id, r#type: "function", function: CalledFunction { name, arguments } });
-            }
-            if !content.is_empty() || !tool_calls.is_empty() {
-                out.push(json_text(&Wire::Assistant { content, tool_calls })?);
-            }
-            for (id, (_, result)) in ids.iter().zip(message.tool_calls()) {
-                let (prefix, content) = match result {
-                    Some(result) => (outcome_prefix(result.outcome), request.output(&result.output)?),
-                    None => ("Error: ", NO_RESULT),
-                };
-                let content = if content.trim().is_empty() { NO_OUTPUT } else { content };
-                out.push(json_text(&Wire::Tool { tool_call_id: id, content: format!("{prefix}{content}") })?);
-            }
-        }
+    if let Message::User { content, .. } = message {
+        let content = match said(content)[..] {
+            [one] => UserContent::One(one),
+            ref several => UserContent::Parts(several.iter().map(|text| TextPart::Text { text }).collect()),
+        };
+        return Ok(vec![json_text(&Wire::User { content })?]);
+    }
+    let parts = sent(request, message, Protocol::OpenAiChat.dialect(), ids)?;
+    let texts = parts.iter().filter_map(|part| if let Sent::Text(text) = part { Some(*text) } else { None });
+    let content: String = texts.collect();
+    let mut tool_calls = Vec::new();
+    for call in calls(&parts) {
+        let function = CalledFunction { name: &call.name, arguments: json_text(&call.input)? };
+        tool_calls.push(Call { id: &call.id, r#type: "function", function });
+    }
+    let reasoning = if tool_calls.is_empty() { Reasoning::default() } else { reasoning(&parts) };
+    if !content.is_empty() || !tool_calls.is_empty() {
+        out.push(json_text(&Wire::Assistant { content, reasoning, tool_calls })?);
+    }
+    for call in calls(&parts) {
+        out.push(json_text(&Wire::Tool { tool_call_id: &call.id, content: call.named_output() })?);
     }
     Ok(out)
 }
 
-fn json_text(value: &impl Serialize) -> Result<String, Failure> {
-    let mut body = Body::default();
-    body.value(value)?;
-    Ok(String::from_utf8_lossy(&body.finish().concat()).into_owned())
+fn reasoning<'a>(parts: &[Sent<'a>]) -> Reasoning<'a> {
+    let mut kept = Kept::default();
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Sent::Reasoning { text: piece, .. } => text.push_str(piece),
+            Sent::Opaque(block) => {
+                let more: Kept<'_> = serde_json::from_str(block.get()).unwrap_or_default();
+                kept.reasoning_field = more.reasoning_field.or(kept.reasoning_field);
+                kept.reasoning_details = more.reasoning_details.or(kept.reasoning_details);
+            }
+            _ => {}
+        }
+    }
+    let text = Some(text).filter(|text| !text.is_empty());
+    match kept {
+        Kept { reasoning_details: Some(details), .. } => Reasoning { reasoning_details: Some(details), ..Reasoning::default() },
+        Kept { reasoning_field: Some(ReasoningField::ReasoningContent), .. } => {
+            Reasoning { reasoning_content: text, ..Reasoning::default() }
+        }
+        Kept { reasoning_field: Some(ReasoningField::Reasoning), .. } => Reasoning { reasoning: text, ..Reasoning::default() },
+        Kept { reasoning_field: None, .. } => Reasoning::default(),
+    }
 }
