@@ -14,10 +14,10 @@ use crate::{
 };
 use bytes::Bytes;
 use docket_domain::{
-    conversation::{Message, ToolOutcome},
+    conversation::{AssistantPart, Message, ToolOutcome},
     failure::Failure,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 const SHAPE: Shape = Shape {
@@ -65,8 +65,8 @@ struct Tool<'a> {
 pub(crate) fn encode(request: &ModelRequest<'_>) -> Result<Vec<Bytes>, Failure> {
     let mut encoder = Encoder { turns: Turns::new(SHAPE), ids: CallIds::default() };
     encoder.head(request)?;
-    for message in request.messages {
-        encoder.message(request, message)?;
+    for (n, message) in request.messages.iter().enumerate() {
+        encoder.message(request, message, request.messages.get(n + 1))?;
         encoder.turns.body.cut();
     }
     Ok(encoder.turns.finish("}"))
@@ -102,11 +102,13 @@ impl Encoder {
         Ok(())
     }
 
-    fn message(&mut self, request: &ModelRequest<'_>, message: &Message) -> Result<(), Failure> {
+    /// `next` is the message after it.
+    fn message(&mut self, request: &ModelRequest<'_>, message: &Message, next: Option<&Message>) -> Result<(), Failure> {
         if let Message::User { content, .. } = message {
             return said(content).into_iter().try_for_each(|text| self.turns.block(Role::User, &Block::Text { text }));
         }
         let parts = sent(request, message, Protocol::AnthropicMessages.dialect(), &mut self.ids)?;
+        let results: Vec<_> = parts.iter().filter_map(|part| opaque(part)?.tool_use_id).collect();
         for part in &parts {
             let block = match part {
                 Sent::Text(text) => Block::Text { text },
@@ -115,7 +117,9 @@ impl Encoder {
                 Sent::Reasoning { text, signature } => Block::Thinking { thinking: text, signature },
                 Sent::Call(call) => Block::ToolUse { id: &call.id, name: &call.name, input: call.input },
                 Sent::Opaque(block) => {
-                    if is_block(block) {
+                    let kept = opaque(part)
+                        .is_some_and(|kept| kept.is_block() && (!kept.is_open(&results) || goes_on(&parts, next, &kept.id)));
+                    if kept {
                         self.turns.block(Role::Assistant, block)?;
                     }
                     continue;
@@ -131,8 +135,43 @@ impl Encoder {
     }
 }
 
-/// An object with a type, and not a delta (which only means something inside the stream that it came in).
-fn is_block(block: &RawValue) -> bool {
-    let kind = serde_json::from_str::<serde_json::Value>(block.get()).ok();
-    kind.is_some_and(|block| block["type"].as_str().is_some_and(|kind| !kind.is_empty() && !kind.ends_with("_delta")))
+/// What has to be known of an opaque block.
+#[derive(Deserialize)]
+struct Opaque {
+    #[serde(default)]
+    r#type: String,
+    #[serde(default)]
+    id: String,
+    tool_use_id: Option<String>,
+}
+
+fn opaque(part: &Sent<'_>) -> Option<Opaque> {
+    if let Sent::Opaque(block) = part { serde_json::from_str(block.get()).ok() } else { None }
+}
+
+impl Opaque {
+    /// It has a type, and is no delta (which only means something inside the stream that it came in).
+    fn is_block(&self) -> bool {
+        !self.r#type.is_empty() && !self.r#type.ends_with("_delta")
+    }
+
+    /// A call of the provider's own tool whose result is not among `results`.
+    fn is_open(&self, results: &[String]) -> bool {
+        self.r#type.ends_with("tool_use") && !results.contains(&self.id)
+    }
+}
+
+/// Whether a call of the provider's own tool may go without its result: an answer that the provider paused goes on in the
+/// next message, or is sent back as the last. Anywhere else it was interrupted, and the call would be refused.
+fn goes_on(parts: &[Sent<'_>], next: Option<&Message>, id: &str) -> bool {
+    match next {
+        None => calls(parts).next().is_none(),
+        Some(Message::User { .. }) => false,
+        Some(Message::Assistant { parts, .. }) => parts.iter().any(|part| match part {
+            AssistantPart::Opaque { data, .. } => {
+                serde_json::from_str::<Opaque>(data).is_ok_and(|result| result.tool_use_id.as_deref() == Some(id))
+            }
+            _ => false,
+        }),
+    }
 }

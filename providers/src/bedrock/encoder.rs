@@ -15,8 +15,8 @@ use docket_domain::{
     conversation::{Message, ToolOutcome},
     failure::Failure,
 };
-use serde::Serialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 const SHAPE: Shape =
     Shape { assistant: "assistant", content: "content", opening: r#"{"text":"(The conversation goes on from here.)"}"# };
@@ -179,6 +179,7 @@ fn write(turns: &mut Turns, request: &ModelRequest<'_>, message: &Message, ids: 
     // Where no tools are offered, calls and results are refused: they are told as text.
     let tools = !request.tools.is_empty();
     let parts = sent(request, message, Protocol::BedrockConverse.dialect(), ids)?;
+    let results: Vec<_> = parts.iter().filter_map(|part| Opaque::of(part).tool_result).collect();
     for part in &parts {
         match part {
             Sent::Text(text) => turns.block(Role::Assistant, &Block::Text(text))?,
@@ -191,7 +192,9 @@ fn write(turns: &mut Turns, request: &ModelRequest<'_>, message: &Message, ids: 
                 turns.block(Role::Assistant, &Block::ToolUse { tool_use_id, name, input: call.input })?;
             }
             Sent::Call(call) => turns.block(Role::Assistant, &Block::Text(&call.told()?))?,
-            Sent::Opaque(block) if same_model && (tools || !of_tools(block)) => turns.block(Role::Assistant, block)?,
+            Sent::Opaque(block) if same_model && Opaque::of(part).is_sendable(&results, tools) => {
+                turns.block(Role::Assistant, block)?
+            }
             Sent::Reasoning { .. } | Sent::Opaque(_) => {}
         }
     }
@@ -210,9 +213,32 @@ fn result<'a>(call: &'a SentCall<'_>) -> Block<'a> {
     Block::ToolResult { tool_use_id: &call.id, content: [ResultText { text: call.output }], status }
 }
 
-fn of_tools(block: &RawValue) -> bool {
-    let block = serde_json::from_str::<Map<String, Value>>(block.get()).unwrap_or_default();
-    block.contains_key("toolUse") || block.contains_key("toolResult")
+/// What has to be known of an opaque block: the ids by which a call of the provider's own tool and its result belong
+/// together.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Opaque {
+    tool_use: Option<Tied>,
+    tool_result: Option<Tied>,
+}
+
+#[derive(Default, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+struct Tied {
+    tool_use_id: String,
+}
+
+impl Opaque {
+    fn of(part: &Sent<'_>) -> Self {
+        if let Sent::Opaque(block) = part { serde_json::from_str(block.get()).unwrap_or_default() } else { Self::default() }
+    }
+
+    /// Whether the block can be sent: not a call that an interrupt left without its result, and nothing of tools where none
+    /// are offered.
+    fn is_sendable(&self, results: &[Tied], tools: bool) -> bool {
+        let answered = self.tool_use.as_ref().is_none_or(|call| results.contains(call));
+        answered && (tools || (self.tool_use.is_none() && self.tool_result.is_none()))
+    }
 }
 
 #[cfg(test)]

@@ -145,6 +145,10 @@ fn nothing_that_was_said_is_dropped() {
         let joined: String = said.replace('\n', "");
         let failed = matches!(events.last(), Some(ModelCallEvent::Failed { .. }));
         for document in documents(&recording) {
+            // Reasoning is announced with an encrypted text that is not yet what it will be.
+            if document["type"] == "response.output_item.added" && document["item"]["type"] == "reasoning" {
+                continue;
+            }
             strings(&document, &mut |name, text| {
                 if text.is_empty() {
                     return;
@@ -158,7 +162,7 @@ fn nothing_that_was_said_is_dropped() {
             });
         }
     }
-    assert!(texts > 5_000, "{texts} texts were looked for");
+    assert!(texts > 3_000, "{texts} texts were looked for");
 }
 
 /// Calls `each` with every text in a document that is not under a field of housekeeping, and that field's name.
