@@ -120,7 +120,7 @@ fn by_status(status: u16, message: &str) -> FailureClass {
         429 => FailureClass::RateLimit,
         529 => FailureClass::Overloaded,
         503 if says_overloaded(message) => FailureClass::Overloaded,
-        500.. => FailureClass::Provider,
+        424 | 500.. => FailureClass::Provider,
         _ => FailureClass::Configuration,
     }
 }

@@ -112,7 +112,7 @@ fn head(body: &mut Body, request: &ModelRequest<'_>) -> Result<(), Failure> {
 fn reasons(model: &str) -> bool {
     let model = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
     let old = ["gpt-4", "gpt-3.5", "chatgpt-4o", "gpt-35"].iter().any(|name| model.starts_with(name));
-    !old && !(model.starts_with("gpt-5") && model.contains("-chat"))
+    !(old || model.starts_with("gpt-5") && model.contains("-chat"))
 }
 
 /// What a kept item is, as far as it matters here.

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bedrock;
+mod gemini;
+mod responses;
+
 use docket_domain::{
     failure::FailureClass,
     model_call::{ModelCallEvent, StreamedCall},
