@@ -7,6 +7,16 @@ use reqwest::{
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 
+/// Who answers to one of OpenAI's protocols: parameters are not the same everywhere, and some servers refuse what they do
+/// not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    OpenAi,
+    /// OpenAI's models, behind an interface that follows with some delay.
+    Azure,
+    Compatible,
+}
+
 /// A provider's name, protocol, address and key.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
@@ -49,9 +59,12 @@ impl Endpoint {
         Ok(Self { listing: Some(listing), ..self })
     }
 
-    /// Whether this is OpenAI itself or its models at Azure, and not something compatible.
-    pub(crate) fn is_openai(&self) -> bool {
-        self.name == "azure" || base_url::is_openai(&self.base)
+    pub(crate) fn server(&self) -> Server {
+        match self.name {
+            "azure" => Server::Azure,
+            _ if base_url::is_openai(&self.base) => Server::OpenAi,
+            _ => Server::Compatible,
+        }
     }
 
     /// Where requests to a model go.

@@ -4,7 +4,7 @@ use crate::{
     anthropic_messages, bedrock, config,
     config::ConfigError,
     decoder::Decoder,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Server},
     gemini,
     limits::Limits,
     model_list::{self, ModelInfo, ProviderModels},
@@ -127,11 +127,11 @@ impl Providers {
     /// at hand.
     pub fn encode(&self, request: &ModelRequest<'_>) -> Result<EncodedRequest, Failure> {
         let provider = request.model.provider();
-        let endpoint = self.endpoint(provider);
+        let server = self.endpoint(provider).map_or(Server::Compatible, Endpoint::server);
         let parts = match self.protocol(provider).ok_or_else(|| unknown(request.model))? {
             Protocol::AnthropicMessages => anthropic_messages::encode(request)?,
-            Protocol::OpenAiResponses => openai_responses::encode(request)?,
-            Protocol::OpenAiChat => openai_chat::encode(request, endpoint.is_some_and(Endpoint::is_openai))?,
+            Protocol::OpenAiResponses => openai_responses::encode(request, server)?,
+            Protocol::OpenAiChat => openai_chat::encode(request, server)?,
             Protocol::Gemini => gemini::encode(request)?,
             Protocol::BedrockConverse => bedrock::encode(request)?,
             Protocol::Scripted => scripted::encode(request)?,

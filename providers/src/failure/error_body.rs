@@ -83,15 +83,12 @@ impl ErrorBody {
         Self::read(body).with_code(name)
     }
 
+    /// Puts a code first; an empty one is none.
     pub(crate) fn with_code(mut self, code: &str) -> Self {
         if !code.is_empty() {
             self.codes.insert(0, code.to_owned());
         }
         self
-    }
-
-    pub(crate) fn retry_after_ms(&self) -> Option<u64> {
-        self.retry_after_ms
     }
 
     /// The failure that this error means. `status` is that of the response, `None` for an error inside a stream.

@@ -7,6 +7,7 @@
 use super::reasoning::ReasoningField;
 use crate::{
     body::{Body, json_text, schema},
+    endpoint::Server,
     history::{CallIds, Sent, calls, said, sent},
     protocol::Protocol,
     request::ModelRequest,
@@ -42,6 +43,8 @@ struct Call<'a> {
     id: &'a str,
     r#type: &'static str,
     function: CalledFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -86,9 +89,13 @@ struct Reasoning<'a> {
     reasoning: Option<String>,
 }
 
-/// What the interpreter keeps of a server's way with reasoning, beside its text.
+/// What the interpreter keeps beside text and calls, each in a block of its own.
 #[derive(Default, Deserialize)]
 struct Kept<'a> {
+    /// Which of the answer's calls `extra_content` came with, counted from 0.
+    call: Option<usize>,
+    #[serde(borrow)]
+    extra_content: Option<&'a RawValue>,
     reasoning_field: Option<ReasoningField>,
     #[serde(borrow)]
     reasoning_details: Option<&'a RawValue>,
@@ -108,16 +115,15 @@ enum TextPart<'a> {
     Text { text: &'a str },
 }
 
-/// The parts of the body. `official`: whether it goes to OpenAI itself, which renamed a parameter that the compatible
-/// servers know by its old name, and has one of its own.
+/// The parts of the body. OpenAI renamed a parameter that the compatible servers know by its old name, and has one of its own.
 ///
 /// # Errors
 /// Of class `Configuration`, if a tool's schema is no JSON object or a tool's output is not at hand.
-pub(crate) fn encode(request: &ModelRequest<'_>, official: bool) -> Result<Vec<Bytes>, Failure> {
+pub(crate) fn encode(request: &ModelRequest<'_>, server: Server) -> Result<Vec<Bytes>, Failure> {
     let mut body = Body::default();
     let mut ids = CallIds::default();
     // The system prompt is a message here; it belongs to the head.
-    let mut first = head(&mut body, request, official)?;
+    let mut first = head(&mut body, request, server)?;
     for message in request.messages {
         for wire in messages(request, message, &mut ids)?.iter() {
             if !std::mem::take(&mut first) {
@@ -132,13 +138,14 @@ pub(crate) fn encode(request: &ModelRequest<'_>, official: bool) -> Result<Vec<B
 }
 
 /// Returns whether no message has been written yet.
-fn head(body: &mut Body, request: &ModelRequest<'_>, official: bool) -> Result<bool, Failure> {
+fn head(body: &mut Body, request: &ModelRequest<'_>, server: Server) -> Result<bool, Failure> {
     body.raw("{");
     body.field("model", &request.model.model())?;
     body.field("stream", &true)?;
-    body.field("stream_options", &StreamOptions { include_usage: true, include_obfuscation: official.then_some(false) })?;
+    let include_obfuscation = (server == Server::OpenAi).then_some(false);
+    body.field("stream_options", &StreamOptions { include_usage: true, include_obfuscation })?;
     if let Some(limit) = request.max_output_tokens {
-        body.field(if official { "max_completion_tokens" } else { "max_tokens" }, &limit)?;
+        body.field(if server == Server::Compatible { "max_tokens" } else { "max_completion_tokens" }, &limit)?;
     }
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
@@ -172,9 +179,10 @@ fn messages(request: &ModelRequest<'_>, message: &Message, ids: &mut CallIds) ->
     let texts = parts.iter().filter_map(|part| if let Sent::Text(text) = part { Some(*text) } else { None });
     let content: String = texts.collect();
     let mut tool_calls = Vec::new();
-    for call in calls(&parts) {
+    for (n, call) in calls(&parts).enumerate() {
         let function = CalledFunction { name: &call.name, arguments: json_text(&call.input)? };
-        tool_calls.push(Call { id: &call.id, r#type: "function", function });
+        let extra_content = parts.iter().find_map(|part| kept(part).filter(|kept| kept.call == Some(n))?.extra_content);
+        tool_calls.push(Call { id: &call.id, r#type: "function", function, extra_content });
     }
     let reasoning = if tool_calls.is_empty() { Reasoning::default() } else { reasoning(&parts) };
     if !content.is_empty() || !tool_calls.is_empty() {
@@ -186,27 +194,21 @@ fn messages(request: &ModelRequest<'_>, message: &Message, ids: &mut CallIds) ->
     Ok(out)
 }
 
+fn kept<'a>(part: &Sent<'a>) -> Option<Kept<'a>> {
+    if let Sent::Opaque(block) = part { serde_json::from_str(block.get()).ok() } else { None }
+}
+
 fn reasoning<'a>(parts: &[Sent<'a>]) -> Reasoning<'a> {
-    let mut kept = Kept::default();
-    let mut text = String::new();
-    for part in parts {
-        match part {
-            Sent::Reasoning { text: piece, .. } => text.push_str(piece),
-            Sent::Opaque(block) => {
-                let more: Kept<'_> = serde_json::from_str(block.get()).unwrap_or_default();
-                kept.reasoning_field = more.reasoning_field.or(kept.reasoning_field);
-                kept.reasoning_details = more.reasoning_details.or(kept.reasoning_details);
-            }
-            _ => {}
-        }
+    let blocks = || parts.iter().filter_map(kept);
+    let reasoning_details = blocks().filter_map(|kept| kept.reasoning_details).last();
+    if reasoning_details.is_some() {
+        return Reasoning { reasoning_details, ..Reasoning::default() };
     }
-    let text = Some(text).filter(|text| !text.is_empty());
-    match kept {
-        Kept { reasoning_details: Some(details), .. } => Reasoning { reasoning_details: Some(details), ..Reasoning::default() },
-        Kept { reasoning_field: Some(ReasoningField::ReasoningContent), .. } => {
-            Reasoning { reasoning_content: text, ..Reasoning::default() }
-        }
-        Kept { reasoning_field: Some(ReasoningField::Reasoning), .. } => Reasoning { reasoning: text, ..Reasoning::default() },
-        Kept { reasoning_field: None, .. } => Reasoning::default(),
+    let pieces = parts.iter().filter_map(|part| if let Sent::Reasoning { text, .. } = part { Some(*text) } else { None });
+    let text = Some(pieces.collect::<String>()).filter(|text| !text.is_empty());
+    match blocks().filter_map(|kept| kept.reasoning_field).last() {
+        Some(ReasoningField::ReasoningContent) => Reasoning { reasoning_content: text, ..Reasoning::default() },
+        Some(ReasoningField::Reasoning) => Reasoning { reasoning: text, ..Reasoning::default() },
+        None => Reasoning::default(),
     }
 }

@@ -63,6 +63,7 @@ enum Kind {
     Content,
     Refusal,
     Call(usize),
+    CallExtra(usize),
 }
 
 /// The state of one answer.
@@ -168,15 +169,25 @@ impl Interpreter {
             Some(Value::Object(input)) => Value::Object(input.clone()).to_string(),
             _ => text("/function/arguments").to_owned(),
         };
-        match self.calls.place(fragment) {
+        let number = match self.calls.place(fragment) {
             Place::New(number) => {
                 let block = self.block(Kind::Call(number));
                 out.tool_call(block, &self.calls.id(number), text("/function/name"), &input);
+                number
             }
-            Place::Known(number) => out.tool_input(self.block(Kind::Call(number)), &input),
+            Place::Known(number) => {
+                out.tool_input(self.block(Kind::Call(number)), &input);
+                number
+            }
+        };
+        // Google's proof of the thinking before a call; it wants it back with the call.
+        if let Some(extra) = fragment.get("extra_content").filter(|extra| extra.is_object()) {
+            let extra = serde_json::json!({ "call": number, "extra_content": extra }).to_string();
+            out.opaque(Some(self.block(Kind::CallExtra(number))), Protocol::OpenAiChat.dialect(), &extra);
         }
         let function = fragment.get("function").and_then(Value::as_object);
-        fragment.as_object().is_some_and(|fragment| all_known(fragment, &["index", "id", "type", "function"]))
+        let names = ["index", "id", "type", "function", "extra_content"];
+        fragment.as_object().is_some_and(|fragment| all_known(fragment, &names))
             && function.is_none_or(|function| all_known(function, &["name", "arguments"]))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     body::{Body, json_text, schema},
+    endpoint::Server,
     history::{CallIds, Sent, calls, said, sent},
     protocol::Protocol,
     request::ModelRequest,
@@ -61,9 +62,9 @@ struct StreamOptions {
 ///
 /// # Errors
 /// Of class `Configuration`, if a tool's schema is no JSON object or a tool's output is not at hand.
-pub(crate) fn encode(request: &ModelRequest<'_>) -> Result<Vec<Bytes>, Failure> {
+pub(crate) fn encode(request: &ModelRequest<'_>, server: Server) -> Result<Vec<Bytes>, Failure> {
     let mut body = Body::default();
-    head(&mut body, request)?;
+    head(&mut body, request, server)?;
     let (mut ids, mut first) = (CallIds::default(), true);
     for message in request.messages {
         for item in items(request, message, &mut ids)? {
@@ -78,11 +79,13 @@ pub(crate) fn encode(request: &ModelRequest<'_>) -> Result<Vec<Bytes>, Failure> 
     Ok(body.finish())
 }
 
-fn head(body: &mut Body, request: &ModelRequest<'_>) -> Result<(), Failure> {
+fn head(body: &mut Body, request: &ModelRequest<'_>, server: Server) -> Result<(), Failure> {
     body.raw("{");
     body.field("model", &request.model.model())?;
     body.field("stream", &true)?;
-    body.field("stream_options", &StreamOptions { include_obfuscation: false })?;
+    if server == Server::OpenAi {
+        body.field("stream_options", &StreamOptions { include_obfuscation: false })?;
+    }
     body.field("store", &false)?;
     if reasons(request.model.model()) {
         body.field("include", &["reasoning.encrypted_content"])?;

@@ -20,7 +20,7 @@ pub(crate) async fn refused(endpoint: &Endpoint, limits: &Limits, response: &mut
     if status.is_success() && kind.as_deref().is_none_or(|kind| kind.starts_with(endpoint.protocol.content_type())) {
         return None;
     }
-    let mut retry_after = retry_after_ms(response.headers());
+    let retry_after = retry_after_ms(response.headers());
     let should_retry = response.headers().get("x-should-retry").map(|value| value.as_bytes() == b"true");
     let body = document(response, limits.document_bytes, limits.silence).await;
     let mut failure = if status.is_success() {
@@ -38,15 +38,11 @@ pub(crate) async fn refused(endpoint: &Endpoint, limits: &Limits, response: &mut
         let error = ErrorBody::from_bytes(&body);
         // Amazon's name of the error is not in the body.
         let name = response.headers().get("x-amzn-errortype").and_then(|name| name.to_str().ok());
-        let error = match name {
-            Some(name) => error.with_code(name.split(':').next().unwrap_or(name)),
-            None => error,
-        };
-        retry_after = retry_after.or(error.retry_after_ms());
-        error.failure(Some(status.as_u16()))
+        let name = name.and_then(|name| name.split(':').next()).unwrap_or_default();
+        error.with_code(name).failure(Some(status.as_u16()))
     };
     failure.status = Some(status.as_u16()).filter(|_| !status.is_success()).or(failure.status);
-    failure.retry_after_ms = retry_after;
+    failure.retry_after_ms = retry_after.or(failure.retry_after_ms);
     failure.class = advised(failure.class, should_retry);
     Some(Failure {
         status: failure.status,

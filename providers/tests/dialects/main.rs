@@ -100,6 +100,30 @@ fn chat_reasoning_under_two_names_and_unknown_things() {
 }
 
 #[test]
+fn chat_blocks_of_reasoning_and_proofs_of_calls_are_kept() {
+    let piece = |text: &str, signature: Option<&str>| json!({"type": "reasoning.text", "index": 0, "text": text, "signature": signature, "format": "anthropic-claude-v1"});
+    let mut call = fragment(0, Some("a"), Some("x"), "{}");
+    call["extra_content"] = json!({"google": {"thought_signature": "proof"}});
+    let events = chat(&[
+        delta(json!({"reasoning": "h", "reasoning_details": [piece("h", None)]})),
+        delta(json!({"reasoning": "m", "reasoning_details": [piece("m", Some("sig"))]})),
+        delta(json!({"tool_calls": [call]})),
+        stop("tool_calls"),
+    ]);
+    let whole = events.iter().filter_map(|event| match event {
+        ModelCallEvent::OpaqueReceived { block: Some(_), data, .. } => Some(serde_json::from_str::<Value>(data).unwrap()),
+        _ => None,
+    });
+    let want = [
+        json!({"reasoning_field": "reasoning"}),
+        json!({"call": 0, "extra_content": {"google": {"thought_signature": "proof"}}}),
+        json!({"reasoning_details": [piece("hm", Some("sig"))]}),
+    ];
+    assert_eq!(whole.collect::<Vec<_>>(), want);
+    assert_eq!(events.last(), Some(&finished(StopReason::ToolUse)));
+}
+
+#[test]
 fn chat_usage_and_errors_of_other_servers() {
     let usage = |frame: Value| match &chat(&[frame, stop("stop")])[0] {
         ModelCallEvent::UsageReported { usage } => *usage,

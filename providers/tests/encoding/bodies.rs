@@ -99,6 +99,12 @@ fn openai_itself_gets_its_own_parameters() {
     assert_eq!(body["max_completion_tokens"], 5);
     assert_eq!(body["stream_options"], json!({"include_usage": true, "include_obfuscation": false}));
     assert!(body.get("tools").is_none() && body.get("max_tokens").is_none());
+    // Azure knows the new name of the limit, and may not know the other parameter yet.
+    let azure = [("AZURE_OPENAI_ENDPOINT", "http://h"), ("AZURE_OPENAI_API_VERSION", "2024-10-21")];
+    let model = "azure/m".parse().unwrap();
+    let azure = made(&azure).encode(&ModelRequest { model: &model, ..request }).unwrap();
+    let azure = self::body(&azure);
+    assert_eq!((&azure["max_completion_tokens"], &azure["stream_options"]), (&json!(5), &json!({"include_usage": true})));
 }
 
 #[test]
@@ -251,6 +257,8 @@ fn reasoning_goes_back_under_the_name_that_it_came_under() {
     let router = sent("openai/m", said(r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}"#));
     assert_eq!(router["reasoning_details"], json!([{"type": "reasoning.encrypted", "data": "x"}]));
     assert_eq!(router.get("reasoning"), None);
+    let google = sent("openai/m", said(r#"{"call":0,"extra_content":{"google":{"thought_signature":"x"}}}"#));
+    assert_eq!(google["tool_calls"][0]["extra_content"]["google"]["thought_signature"], "x", "with its call");
     let mut without_calls = said(r#"{"reasoning_field":"reasoning"}"#);
     without_calls.pop();
     assert_eq!(sent("openai/m", without_calls), json!({"role": "assistant", "content": "I look."}));
