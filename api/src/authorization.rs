@@ -20,9 +20,9 @@ pub enum Action {
     Create,
     /// See templates and models.
     Browse,
-    /// Read the whole log, the audit log, everybody's usage.
+    /// Read the whole log, the audit log, everybody's usage; see how the views are.
     Audit,
-    /// Change policy, templates, users.
+    /// Change policy, templates, users; build views anew.
     Administer,
     /// Give a role to somebody, or take it from them: only an owner makes or unmakes owners.
     Grant { role: Role },

@@ -13,6 +13,7 @@ pub mod authorization;
 pub mod bench;
 pub mod cli;
 pub mod config;
+mod descriptors;
 pub mod extract;
 pub mod idempotency;
 pub mod owner_token;

@@ -63,7 +63,7 @@ impl IntoResponse for Problem {
 
 fn fault(code: &str, error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, code, "a request could not be answered");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, "the log cannot be used at the moment; try again")
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, format!("{error}; try again"))
 }
 
 impl From<CommandError> for Problem {
@@ -106,6 +106,11 @@ impl From<ReadError> for Problem {
 impl From<ProjectionError> for Problem {
     fn from(error: ProjectionError) -> Self {
         match error {
+            ProjectionError::Building { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), format!("{error} for the first time; try again later"))
+            }
+            ProjectionError::Unknown(_) => Self::not_found("projection"),
+            ProjectionError::NothingToRetry { .. } => Self::new(StatusCode::CONFLICT, error.code(), error.to_string()),
             ProjectionError::Cursor => Self::invalid("cursor: it is not one that this list gave out"),
             error => fault(error.code(), &error),
         }

@@ -1,12 +1,17 @@
 //! A whole control plane: log, views, hub, process managers, HTTP.
 
-use crate::{config::Config, owner_token, routes, state::AppState};
+use crate::{config::Config, descriptors, owner_token, problem::Problem, routes, state::AppState};
 use anyhow::{Context, Result, bail};
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
 use docket_commands::{Clock, Control, control::Parts, enrolment::Enrolment, settings::Settings};
 use docket_eventlog::{Log, Options};
 use docket_projections::{Database, Projections};
 use docket_providers::Providers;
-use docket_workspaces::{Hub, ProcessProvisioner, ProvisionerConfig};
+use docket_workspaces::{Hub, Limit, ProcessProvisioner, ProvisionerConfig};
 use std::{
     fs,
     net::SocketAddr,
@@ -124,7 +129,8 @@ impl Server {
                 ending.cancel();
             }
         });
-        let served = docket_workspaces::serve(self.listener, router, self.hub.clone(), stop).await;
+        let limit = Limit { connections: descriptors::connections(), beyond: too_many_connections };
+        let served = docket_workspaces::serve(self.listener, router, self.hub.clone(), limit, stop).await;
         let _ = fs::remove_file(address_file(&self.data_dir));
         self.state.control.stop().await;
         self.hub.close().await;
@@ -137,6 +143,13 @@ impl Server {
 /// One provider of cryptography for the whole process; a second call is no error.
 pub(crate) fn install_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn too_many_connections() -> Response<Body> {
+    let detail = "the server has as many connections as it may have open files; try again in a moment";
+    let mut response = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_connections", detail).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 /// Workspaces on this machine reach an unspecified address at the loopback.

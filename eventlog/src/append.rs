@@ -53,6 +53,12 @@ pub struct NewEvent {
     pub payload: Bytes,
 }
 
+impl NewEvent {
+    pub(crate) fn is_called_as(&self, other: &Self) -> bool {
+        self.event_type == other.event_type && self.event_version == other.event_version
+    }
+}
+
 /// Events for one stream, and the blobs they name: written all together or not at all.
 #[derive(Clone, Debug)]
 pub struct Append {

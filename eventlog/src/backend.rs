@@ -15,7 +15,7 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// The side that writes; the writer's task owns it.
+/// The side that writes; the writer's task owns it. Calls of SQLite block; see [`crate::writer::Writer::start`].
 #[derive(Debug)]
 pub(crate) enum Store {
     Sqlite(Box<sqlite::Writer>),
@@ -26,14 +26,14 @@ impl Store {
     /// Writes a batch as one transaction; each request is judged alone. No two requests of a batch have the same stream and command.
     pub(crate) async fn write(&mut self, batch: &[&Request]) -> Result<Written, WriteError> {
         match self {
-            Self::Sqlite(store) => Box::pin(store.write(batch)).await,
+            Self::Sqlite(store) => store.write(batch),
             Self::Postgres(store) => Box::pin(store.write(batch)).await,
         }
     }
 
     pub(crate) async fn close(&mut self) {
         match self {
-            Self::Sqlite(store) => store.disconnect().await,
+            Self::Sqlite(store) => store.close(),
             Self::Postgres(store) => store.disconnect().await,
         }
     }

@@ -17,6 +17,8 @@ pub enum OpenError {
     Unsuitable(String),
     #[error("the database cannot be reached: {0}")]
     Storage(#[from] sqlx::Error),
+    #[error("the database cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
 }
 
 impl OpenError {
@@ -27,7 +29,7 @@ impl OpenError {
             Self::File { .. } => "log_file",
             Self::Migrate(_) => "log_migration_failed",
             Self::Unsuitable(_) => "log_unsuitable",
-            Self::Storage(_) => "log_unavailable",
+            Self::Storage(_) | Self::Sqlite(_) => "log_unavailable",
         }
     }
 }
@@ -100,5 +102,11 @@ impl From<sqlx::Error> for ReadError {
             sqlx::Error::PoolClosed => Self::Closed,
             error => Self::Storage { reason: error.to_string() },
         }
+    }
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage { reason: error.to_string() }
     }
 }

@@ -1,13 +1,14 @@
 //! Which events a reader wants.
 
-use crate::recorded::Recorded;
+use crate::{recorded::Recorded, stream_id::StreamId};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Chooses events by scope, aggregate type and event type, before anything is decoded. Conditions of different kinds must all
+/// Chooses events by stream, scope, aggregate type and event type, before anything is decoded. Conditions of different kinds must all
 /// hold; of several values of one kind, any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
+    pub(crate) stream: Option<StreamId>,
     pub(crate) scopes: Option<Vec<Uuid>>,
     pub(crate) aggregates: Option<Vec<Arc<str>>>,
     pub(crate) types: Option<Vec<Arc<str>>>,
@@ -18,6 +19,12 @@ impl Filter {
     #[must_use]
     pub fn all() -> Self {
         Self::default()
+    }
+
+    /// The events of one stream.
+    #[must_use]
+    pub fn stream(stream: StreamId) -> Self {
+        Self { stream: Some(stream), ..Self::default() }
     }
 
     /// The events that were appended with this scope: a chat's id for the chat and all its model calls.
@@ -49,17 +56,17 @@ impl Filter {
     /// Whether the event is one of those chosen.
     #[must_use]
     pub fn matches(&self, event: &Recorded) -> bool {
-        self.scopes.as_ref().is_none_or(|scopes| event.scope.is_some_and(|scope| scopes.contains(&scope)))
+        self.stream.as_ref().is_none_or(|stream| *stream == event.stream)
+            && self.scopes.as_ref().is_none_or(|scopes| event.scope.is_some_and(|scope| scopes.contains(&scope)))
             && self.aggregates.as_ref().is_none_or(|types| types.contains(&event.stream.aggregate_type))
             && self.types.as_ref().is_none_or(|types| types.contains(&event.event_type))
     }
 
-    /// How far after `after` one page may look when the newest position is `head`. An index finds the events of one scope; for any
+    /// How far after `after` one page may look when the newest position is `head`. An index finds the events of one stream or scope; for any
     /// other condition the rows are looked at one by one, and a rare one must not cost a walk through the whole log.
     pub(crate) fn horizon(&self, after: u64, head: u64) -> u64 {
         const WINDOW: u64 = 50_000;
-        let indexed = self.scopes.as_ref().is_some_and(|scopes| scopes.len() == 1);
-        let all = self.scopes.is_none() && self.aggregates.is_none() && self.types.is_none();
-        if indexed || all { head } else { head.min(after.saturating_add(WINDOW)) }
+        let indexed = self.stream.is_some() || self.scopes.as_ref().is_some_and(|scopes| scopes.len() == 1);
+        if indexed || *self == Self::all() { head } else { head.min(after.saturating_add(WINDOW)) }
     }
 }

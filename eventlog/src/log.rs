@@ -7,9 +7,10 @@ use crate::{
     database_url::DatabaseUrl,
     error::{AppendError, OpenError, ReadError},
     filter::Filter,
+    follower::Follower,
     live::Live,
     options::Options,
-    page::Page,
+    page::{MAX_BYTES, Page},
     page_rows::PageRows,
     postgres,
     recorded::Recorded,
@@ -33,6 +34,9 @@ const QUEUE_KIB: usize = 128 << 10;
 
 /// Events in memory that one page looks at when it wants only some of them.
 const SCAN: usize = 4096;
+
+/// The bookmark that is written to see whether the database takes it.
+const CHECK: &str = "check";
 
 /// An open log. Cheap to clone; the log closes when the last handle and the last subscription are gone, or by [`Log::close`].
 #[derive(Clone, Debug)]
@@ -76,8 +80,12 @@ impl Log {
         };
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         // The writer of SQLite remembers more streams than a batch may name; see `sqlite::known`.
-        tasks.spawn(Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384)).run());
+        let writer = Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384));
+        writer.start(&tasks).map_err(|error| OpenError::Unsuitable(format!("no thread for its writer: {error}")))?;
         let (reader, (snapshots, jobs)) = (Arc::new(reader), Snapshots::new());
+        if matches!(*reader, Reader::Postgres(_)) {
+            tasks.spawn(Follower { live: live.clone(), reader: reader.clone() }.run());
+        }
         tasks.spawn(SnapshotTask { jobs, live: live.clone(), reader: reader.clone(), queue: queue.clone() }.run());
         tasks.close();
         let memory = Arc::new(Semaphore::new(QUEUE_KIB));
@@ -110,6 +118,19 @@ impl Log {
             self.0.live.advance(head);
         }
         Ok(self.0.live.head())
+    }
+
+    /// Whether the log can be used now: the database answers, and where the last batch could not be written, something small can.
+    ///
+    /// # Errors
+    /// [`ReadError`] with the reason.
+    pub async fn check(&self) -> Result<(), ReadError> {
+        let head = self.head().await?;
+        let Some(reason) = self.0.live.counters.fault.get() else { return Ok(()) };
+        // Nobody may append for as long as we say that it is of no use.
+        self.save_bookmark(CHECK, head, Vec::new()).await.map_err(|_| ReadError::Storage { reason })?;
+        self.0.live.counters.fault.set(None);
+        Ok(())
     }
 
     /// A stream's events after a sequence, in order, at most `limit`. Fewer may come when they are large; none means that there
@@ -156,13 +177,14 @@ impl Log {
         // A filter may pass over most of them.
         let recent = self.0.live.recent(after, if *filter == Filter::all() { limit } else { limit.max(SCAN) });
         if !recent.is_empty() {
-            let mut page = Page { events: Vec::new(), through: after };
+            let (mut page, mut bytes) = (Page { events: Vec::new(), through: after }, 0);
             for event in recent.iter().flat_map(|commit| &commit.events).filter(|event| event.position > after) {
                 page.through = event.position;
                 if filter.matches(event) {
                     page.events.push(event.clone());
+                    bytes += event.weight();
                 }
-                if page.events.len() == limit {
+                if page.events.len() == limit || bytes >= MAX_BYTES {
                     break;
                 }
             }
@@ -174,10 +196,18 @@ impl Log {
         Ok(Page { through: if rows.complete { horizon } else { last }, events: rows.events })
     }
 
-    /// Follows the log from after a position: first what is there, then what comes.
+    /// Follows the log from after a position: first what is there, then what comes. It goes along with the log, whether or not
+    /// there is something for it.
     #[must_use]
     pub fn subscribe(&self, after: u64, filter: Filter) -> Subscription {
-        Subscription::new(self.clone(), after, filter)
+        Subscription::every(self.clone(), after, filter)
+    }
+
+    /// The same for one of many readers: it is woken only by a commit that holds something for it, and shares the search with all
+    /// that have the same filter. Where these are many they get what comes within some milliseconds (25 at most) together.
+    #[must_use]
+    pub fn follow(&self, after: u64, filter: Filter) -> Subscription {
+        Subscription::wanted(self.clone(), after, filter)
     }
 
     /// The content with this SHA-256 (hex), if the log has it.
@@ -260,6 +290,7 @@ impl Log {
             conflicts: counters.conflicts.get(),
             failed: counters.failed.get(),
             batches: counters.batches.get(),
+            fetched: counters.fetched.get(),
             queued: (self.0.queue.max_capacity() - self.0.queue.capacity()) as u64,
             head: self.0.live.head(),
             events_loaded: counters.events_loaded.get(),

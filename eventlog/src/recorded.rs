@@ -1,6 +1,7 @@
 //! An event as the log holds it.
 
 use crate::{
+    encoded::Encoded,
     error::ReadError,
     leaf::{Sha256Digest, leaf_hash, name_digest, sha256},
     stream_id::StreamId,
@@ -32,6 +33,8 @@ pub struct Recorded {
     pub recorded_at: i64,
     /// See [`leaf_hash`].
     pub leaf_hash: Sha256Digest,
+    /// See [`Recorded::encoded`].
+    pub encoded: Encoded,
 }
 
 impl Recorded {
@@ -58,12 +61,57 @@ impl Recorded {
         leaf_hash(self.position, self.sequence, self.recorded_at, &name, &sha256(&self.metadata), &sha256(&self.payload))
     }
 
+    /// The event as it goes out to readers: encoded by the first of them and shared by all. There is one such form, so everybody
+    /// passes the same function.
+    pub fn encoded(&self, encode: impl FnOnce(&Self) -> Bytes) -> Bytes {
+        self.encoded.get_or_make(|| encode(self)).clone()
+    }
+
     /// What it takes of memory, about, in bytes.
     pub(crate) fn weight(&self) -> usize {
         self.payload.len() + 300
     }
 
+    /// The same, and what it takes when it is encoded, too.
+    pub(crate) fn weight_encoded(&self) -> usize {
+        2 * self.weight()
+    }
+
     fn undecodable(&self, error: &serde_json::Error) -> ReadError {
         ReadError::Decode { position: self.position, event_type: self.event_type.clone(), reason: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An event that says little.
+    pub(crate) fn event(position: u64, scope: Option<Uuid>) -> Arc<Recorded> {
+        Arc::new(Recorded {
+            position,
+            stream: StreamId::new("chat", "1"),
+            scope,
+            sequence: position,
+            event_type: "chat.titled".into(),
+            event_version: "1.0".into(),
+            payload: "{}".into(),
+            metadata: "{}".into(),
+            recorded_at: 0,
+            leaf_hash: [0; 32],
+            encoded: Encoded::default(),
+        })
+    }
+
+    pub(crate) fn run(positions: std::ops::RangeInclusive<u64>) -> Vec<Arc<Recorded>> {
+        positions.map(|position| event(position, None)).collect()
+    }
+
+    #[test]
+    fn is_encoded_once_and_is_the_same_event_afterwards() {
+        let (one, other) = (event(1, None), event(1, None));
+        assert_eq!(one.encoded(|event| event.position.to_string().into()), "1");
+        assert_eq!(one.encoded(|_| unreachable!()), "1");
+        assert_eq!(one, other);
     }
 }

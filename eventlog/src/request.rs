@@ -61,7 +61,12 @@ impl Request {
         limit("number of events", events.len(), MAX_EVENTS)?;
         let command = metadata.command.map(|command| command.0);
         let metadata: Bytes = crate::metadata::encode(&metadata).map_err(|error| invalid(error.to_string()))?.into();
-        let events: Vec<_> = events.into_iter().map(|event| Encoded::new(&stream, event)).collect::<Result<_, _>>()?;
+        let mut encoded: Vec<Encoded> = Vec::with_capacity(events.len());
+        for event in events {
+            let next = Encoded::new(&stream, event, encoded.last())?;
+            encoded.push(next);
+        }
+        let events = encoded;
         let payloads: usize = events.iter().map(|encoded| encoded.event.payload.len() + 128).sum();
         let weight = payloads + metadata.len() + blobs.iter().map(|blob| blob.stored.len()).sum::<usize>();
         limit("append", weight, MAX_APPEND)?;
@@ -75,9 +80,16 @@ impl Request {
 }
 
 impl Encoded {
-    fn new(stream: &StreamId, event: NewEvent) -> Result<Self, AppendError> {
-        name("the event type", &event.event_type)?;
-        name("the event version", &event.event_version)?;
+    fn new(stream: &StreamId, event: NewEvent, before: Option<&Self>) -> Result<Self, AppendError> {
+        let name_digest = match before {
+            // A request of many tokens has many events of one name.
+            Some(before) if before.event.is_called_as(&event) => before.name_digest,
+            _ => {
+                name("the event type", &event.event_type)?;
+                name("the event version", &event.event_version)?;
+                name_digest(stream, &event.event_type, &event.event_version)
+            }
+        };
         limit("payload", event.payload.len(), MAX_PAYLOAD)?;
         if std::str::from_utf8(&event.payload).is_err() {
             return Err(invalid("a payload is not UTF-8"));
@@ -86,11 +98,7 @@ impl Encoded {
         if let Err(error) = serde_json::from_slice::<IgnoredAny>(&event.payload) {
             return Err(invalid(format!("a payload is not JSON: {error}")));
         }
-        Ok(Self {
-            name_digest: name_digest(stream, &event.event_type, &event.event_version),
-            payload_digest: sha256(&event.payload),
-            event,
-        })
+        Ok(Self { name_digest, payload_digest: sha256(&event.payload), event })
     }
 }
 

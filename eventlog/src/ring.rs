@@ -1,4 +1,4 @@
-//! The newest events, in memory: how readers in the process that wrote them get them without asking the database.
+//! The newest events, in memory: how readers get them without asking the database.
 
 use crate::recorded::Recorded;
 use std::{collections::VecDeque, sync::Arc};
@@ -13,10 +13,10 @@ pub(crate) struct Ring {
     max_bytes: usize,
 }
 
-/// The events of one transaction; never empty.
+/// The events of one transaction, or of several that another process made; never empty.
 #[derive(Debug)]
 pub(crate) struct Commit {
-    first: u64,
+    after: u64,
     last: u64,
     bytes: usize,
     pub(crate) events: Vec<Arc<Recorded>>,
@@ -27,23 +27,29 @@ impl Ring {
         Self { commits: VecDeque::new(), events: 0, bytes: 0, max_events, max_bytes }
     }
 
-    /// Takes in a commit of this process. After a hole (another process wrote in between) only the new one is kept.
-    pub(crate) fn push(&mut self, events: Vec<Arc<Recorded>>) {
-        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
-        let (first, last) = (first.position, last.position);
-        if self.commits.back().is_some_and(|newest| newest.last + 1 != first) {
-            self.commits.clear();
-            (self.events, self.bytes) = (0, 0);
-        }
-        let bytes = events.iter().map(|event| event.weight()).sum();
+    /// Takes in the events that follow the newest; all of those after `after`. Gives the commits that had to go.
+    pub(crate) fn push(&mut self, after: u64, events: Vec<Arc<Recorded>>) -> Vec<Arc<Commit>> {
+        let mut gone = Vec::new();
+        let Some(last) = events.last().map(|event| event.position) else { return gone };
+        // Nothing lies between them, whatever their positions.
+        let after = self.commits.back().map_or(after, |newest| newest.last);
+        let bytes = events.iter().map(|event| event.weight_encoded()).sum();
         self.events += events.len();
         self.bytes += bytes;
-        self.commits.push_back(Arc::new(Commit { first, last, bytes, events }));
+        self.commits.push_back(Arc::new(Commit { after, last, bytes, events }));
         while self.events > self.max_events || self.bytes > self.max_bytes {
             let Some(oldest) = self.commits.pop_front() else { break };
             self.events -= oldest.events.len();
             self.bytes -= oldest.bytes;
+            gone.push(oldest);
         }
+        gone
+    }
+
+    /// What comes next does not follow what is here.
+    pub(crate) fn clear(&mut self) {
+        self.commits.clear();
+        (self.events, self.bytes) = (0, 0);
     }
 
     /// The commits with the events after `after`, about `limit` of them, from the one that holds the next event on; none when that
@@ -51,7 +57,7 @@ impl Ring {
     pub(crate) fn after(&self, after: u64, limit: usize) -> Vec<Arc<Commit>> {
         let start = self.commits.partition_point(|commit| commit.last <= after);
         let mut found = Vec::new();
-        if self.commits.get(start).is_none_or(|commit| commit.first > after + 1) {
+        if self.commits.get(start).is_none_or(|commit| commit.after > after) {
             return found;
         }
         let mut events = 0;
@@ -69,23 +75,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream_id::StreamId;
-
-    fn commit(positions: std::ops::RangeInclusive<u64>) -> Vec<Arc<Recorded>> {
-        let event = |position| Recorded {
-            position,
-            stream: StreamId::new("chat", "1"),
-            scope: None,
-            sequence: position,
-            event_type: "chat.titled".into(),
-            event_version: "1.0".into(),
-            payload: "{}".into(),
-            metadata: "{}".into(),
-            recorded_at: 0,
-            leaf_hash: [0; 32],
-        };
-        positions.map(|position| Arc::new(event(position))).collect()
-    }
+    use crate::recorded::tests::run;
 
     fn positions(ring: &Ring, after: u64, limit: usize) -> Vec<u64> {
         ring.after(after, limit).iter().flat_map(|commit| &commit.events).map(|event| event.position).collect()
@@ -95,30 +85,32 @@ mod tests {
     fn hands_on_what_it_has() {
         let mut ring = Ring::new(6, 1 << 20);
         assert!(positions(&ring, 0, 10).is_empty());
-        ring.push(commit(1..=2));
-        ring.push(commit(3..=3));
-        ring.push(commit(4..=6));
+        ring.push(0, run(1..=2));
+        ring.push(2, run(3..=3));
+        assert!(ring.push(3, run(4..=6)).is_empty());
         assert_eq!(positions(&ring, 0, 10), [1, 2, 3, 4, 5, 6]);
         assert_eq!(positions(&ring, 1, 2), [1, 2], "the whole commit that holds the next event");
         assert_eq!(positions(&ring, 2, 2), [3, 4, 5, 6]);
         assert!(positions(&ring, 6, 10).is_empty());
 
-        ring.push(commit(7..=7));
+        let gone = ring.push(6, run(7..=7));
+        assert_eq!(gone.iter().map(|commit| commit.last).collect::<Vec<_>>(), [2]);
         assert!(positions(&ring, 0, 10).is_empty(), "the oldest had to go");
         assert_eq!(positions(&ring, 2, 10), [3, 4, 5, 6, 7]);
     }
 
     #[test]
-    fn has_no_holes_and_keeps_its_bounds() {
-        let mut ring = Ring::new(100, 1000);
-        ring.push(commit(1..=2));
-        ring.push(commit(5..=6));
+    fn keeps_its_bounds() {
+        let mut ring = Ring::new(100, 2000);
+        ring.push(0, run(1..=2));
+        ring.clear();
+        ring.push(4, run(5..=6));
         assert!(positions(&ring, 0, 10).is_empty() && positions(&ring, 2, 10).is_empty());
         assert_eq!(positions(&ring, 4, 10), [5, 6]);
-        ring.push(commit(7..=20));
+        ring.push(6, run(7..=20));
         assert!(positions(&ring, 4, 10).is_empty(), "more bytes than it may hold");
         assert_eq!((ring.events, ring.bytes), (0, 0));
-        ring.push(commit(21..=21));
+        ring.push(20, run(21..=21));
         assert_eq!(positions(&ring, 20, 10), [21]);
     }
 }

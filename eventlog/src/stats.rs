@@ -1,5 +1,6 @@
 //! Figures for metrics.
 
+use crate::fault::Fault;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What this process has done with the log since it was opened.
@@ -17,6 +18,8 @@ pub struct Stats {
     pub failed: u64,
     /// Transactions committed.
     pub batches: u64,
+    /// Events of other processes that were read for all readers of this one.
+    pub fetched: u64,
     /// Appends that wait for the writer now.
     pub queued: u64,
     /// The newest position known to this process.
@@ -40,6 +43,8 @@ pub(crate) struct Counters {
     pub(crate) conflicts: Counter,
     pub(crate) failed: Counter,
     pub(crate) batches: Counter,
+    pub(crate) fetched: Counter,
+    pub(crate) fault: Fault,
     pub(crate) events_loaded: Counter,
     pub(crate) snapshots_used: Counter,
     pub(crate) snapshots_taken: Counter,

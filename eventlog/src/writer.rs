@@ -12,8 +12,12 @@ use crate::{
     stream_id::StreamId,
     written::{Outcome, WriteError, Written},
 };
-use std::{collections::HashSet, sync::Arc};
-use tokio::sync::{mpsc, oneshot};
+use std::{collections::HashSet, io, sync::Arc, thread};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Bytes after which a batch is full.
@@ -50,19 +54,34 @@ impl Writer {
         Self { store, queue, held: None, snapshots: Vec::new(), live, max_batch }
     }
 
+    /// Starts the task. On SQLite it has a thread of its own, where it may block.
+    pub(crate) fn start(self, tasks: &TaskTracker) -> io::Result<()> {
+        let blocks = matches!(self.store, Store::Sqlite(_));
+        let run = self.run();
+        if !blocks {
+            tasks.spawn(run);
+            return Ok(());
+        }
+        let (run, runtime) = (tasks.track_future(run), Handle::current());
+        thread::Builder::new().name("docket-log".into()).spawn(move || runtime.block_on(run)).map(|_| ())
+    }
+
     /// Runs until the log closes, and answers everything that was taken before.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         // However this ends, nobody shall wait for it.
         let _closed = self.live.closed.clone().drop_guard();
         while let Some(work) = self.next().await {
             match work {
                 Work::Append(first) => {
+                    // Those who were answered just now are about to append again: what they want is in this batch then, and does
+                    // not wait for a commit of the first one's alone. Where nobody else is ready this takes no time.
+                    tokio::task::yield_now().await;
                     let batch = self.gather(first);
                     self.commit(batch).await;
                 }
                 Work::Bookmark { name, bookmark, reply } => {
                     let saved = match &mut self.store {
-                        Store::Sqlite(store) => store.save_bookmark(&name, &bookmark).await,
+                        Store::Sqlite(store) => store.save_bookmark(&name, &bookmark),
                         Store::Postgres(_) => Err("a bookmark is saved without the writer here".into()),
                     };
                     let _ = reply.send(saved);
@@ -118,7 +137,7 @@ impl Writer {
     async fn save_snapshots(&mut self) {
         for (snapshot, reply) in self.snapshots.drain(..) {
             let saved = match &mut self.store {
-                Store::Sqlite(store) => store.save_snapshot(&snapshot).await,
+                Store::Sqlite(store) => store.save_snapshot(&snapshot),
                 Store::Postgres(_) => Err("a snapshot is saved without the writer here".into()),
             };
             let _ = reply.send(saved);
@@ -145,6 +164,7 @@ impl Writer {
         match written {
             Ok(Written { outcomes, events }) => {
                 counters.batches.add(1);
+                counters.fault.set(None);
                 counters.events.add(events.len() as u64);
                 self.live.publish(events);
                 for (pending, outcome) in batch.into_iter().zip(outcomes) {
@@ -160,6 +180,9 @@ impl Writer {
             Err(error) => {
                 tracing::error!(?error, appends = batch.len(), "the log could not be written");
                 counters.failed.add(batch.len() as u64);
+                if let WriteError::Unavailable(reason) | WriteError::Uncertain(reason) = &error {
+                    counters.fault.set(Some(reason.clone()));
+                }
                 for pending in batch {
                     let _ = pending.reply.send(Err(error.answer()));
                 }

@@ -79,6 +79,7 @@ pub(crate) fn recorded<'a>(
                 &request.metadata_digest,
                 &encoded.payload_digest,
             ),
+            encoded: Default::default(),
         })
     })
 }

@@ -15,6 +15,7 @@ pub fn sqlite() -> Migrator {
     migrator(&[
         (1, "log", include_str!("../sqlite/0001_log.sql")),
         (2, "snapshots", include_str!("../sqlite/0002_snapshots.sql")),
+        (3, "runs", include_str!("../sqlite/0003_runs.sql")),
     ])
 }
 
@@ -26,6 +27,8 @@ pub fn postgres() -> Migrator {
         (2, "guards", include_str!("../postgres/0002_guards.sql")),
         (3, "append", include_str!("../postgres/0003_append.sql")),
         (4, "snapshots", include_str!("../postgres/0004_snapshots.sql")),
+        (5, "lean", include_str!("../postgres/0005_lean.sql")),
+        (6, "append", include_str!("../postgres/0006_append.sql")),
     ])
 }
 

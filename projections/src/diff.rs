@@ -1,8 +1,8 @@
 //! Comparing two databases of views, row for row and byte for byte.
 
 use crate::{
-    checkpoint,
     database::{Database, Transaction, Value},
+    generation::{self, Generation},
     projection::Table,
     set::Set,
 };
@@ -39,7 +39,7 @@ pub struct Comparison {
     pub checkpoints: Vec<(&'static str, u64, u64)>,
 }
 
-/// Compares every table of the set. Each database is read in one state.
+/// Compares what readers get of every table of the set. Each database is read in one state.
 ///
 /// # Errors
 /// When one of them cannot be read.
@@ -47,10 +47,16 @@ pub async fn diff(set: &Set, first: &Database, second: &Database) -> sqlx::Resul
     let (mut first, mut second) = (first.read().await?, second.read().await?);
     let mut comparison = Comparison::default();
     for member in &set.members {
-        let a = checkpoint::read(&mut first, member.name, member.version).await?;
-        let b = checkpoint::read(&mut second, member.name, member.version).await?;
-        if a != b {
-            comparison.checkpoints.push((member.name, a, b));
+        let (a, b) = (generation::live(&mut first, member.name).await?, generation::live(&mut second, member.name).await?);
+        let position = |generation: &Option<Generation>| generation.as_ref().map_or(0, |generation| generation.position);
+        if position(&a) != position(&b) {
+            comparison.checkpoints.push((member.name, position(&a), position(&b)));
+        }
+        if let Some(a) = &a {
+            first = first.on(a);
+        }
+        if let Some(b) = &b {
+            second = second.on(b);
         }
         for table in member.tables {
             let ours = rows(&mut first, table).await?;
@@ -76,7 +82,7 @@ pub async fn diff(set: &Set, first: &Database, second: &Database) -> sqlx::Resul
 async fn rows(tx: &mut Transaction, table: &Table) -> sqlx::Result<BTreeMap<Vec<Value>, u64>> {
     let mut rows = BTreeMap::new();
     let keys = table.key.len();
-    tx.for_each(&format!("SELECT {}, t.* FROM {} t", table.key.join(", "), table.name), |row| {
+    tx.for_each(&format!("SELECT {}, t.* FROM {}@ t", table.key.join(", "), table.name), |row| {
         let mut values = row.values()?;
         let rest = values.split_off(keys);
         let mut hasher = DefaultHasher::new();

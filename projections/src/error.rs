@@ -11,6 +11,14 @@ pub enum ProjectionError {
     Log(#[from] ReadError),
     #[error("the cursor is not one that was given out")]
     Cursor,
+    /// There is nothing to read yet: the view is being built for the first time.
+    #[error("the view {projection} is being built")]
+    Building { projection: &'static str },
+    #[error("there is no projection {0}")]
+    Unknown(String),
+    /// None was set aside, or not this one.
+    #[error("projection {projection} has no such failure")]
+    NothingToRetry { projection: &'static str },
 }
 
 impl ProjectionError {
@@ -20,6 +28,9 @@ impl ProjectionError {
             Self::Database(_) => "views_unavailable",
             Self::Log(error) => error.code(),
             Self::Cursor => "cursor_invalid",
+            Self::Building { .. } => "views_building",
+            Self::Unknown(_) => "not_found",
+            Self::NothingToRetry { .. } => "nothing_to_retry",
         }
     }
 }
@@ -31,6 +42,8 @@ pub enum ApplyError {
     Undecodable(#[from] ReadError),
     #[error("the event does not fit its view: {0}")]
     Unfit(String),
+    #[error("the projection panicked: {0}")]
+    Panicked(String),
     #[error("the views' database: {0}")]
     Database(#[from] sqlx::Error),
 }
@@ -41,7 +54,7 @@ impl ApplyError {
     #[must_use]
     pub fn is_poison(&self) -> bool {
         match self {
-            Self::Undecodable(_) | Self::Unfit(_) => true,
+            Self::Undecodable(_) | Self::Unfit(_) | Self::Panicked(_) => true,
             Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| is_refusal(&code)),
             Self::Database(sqlx::Error::Encode(_) | sqlx::Error::ColumnDecode { .. }) => true,
             Self::Database(_) => false,

@@ -7,6 +7,8 @@
 //! restarts and failures in between; [`rebuild_into`] and [`diff`] show it.
 //! *Invariant:* an event takes effect once. Its rows and the checkpoint are one transaction, which only succeeds where the
 //! checkpoint still is where it was read.
+//! *Invariant:* what is read never steps back. A projection that is built anew, because it was changed or somebody asked, is built
+//! beside what is read and takes its place in one transaction (`generation`).
 //! *Invariant:* only what cannot be decoded or does not fit is ever set aside, and then it is seen; a fault of the database
 //! is tried again until it passes.
 //!
@@ -15,30 +17,33 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod audit_log;
+mod build;
 pub mod chat;
-mod checkpoint;
 mod cursor;
 pub mod database;
 mod diff;
 mod error;
+mod failure;
+mod generation;
 mod progress;
 mod projection;
 mod projections;
-mod rebuild;
 mod runner;
 mod set;
+mod status;
 mod stream_uuid;
 pub mod templates;
 pub mod usage;
 pub mod users;
+mod view;
 pub mod workspaces;
 
-pub use checkpoint::FailedEvent;
+pub use build::{BuildError, Built, rebuild_into};
 pub use database::Database;
 pub use diff::{Comparison, Difference, DifferenceKind, diff};
 pub use error::{ApplyError, Behind, ProjectionError};
-pub use progress::Lag;
+pub use failure::Failure;
 pub use projection::{Projection, Table};
 pub use projections::Projections;
-pub use rebuild::{RebuildError, Rebuilt, rebuild_into};
 pub use set::Set;
+pub use status::{State, Status, Tables};

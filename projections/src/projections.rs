@@ -2,22 +2,30 @@
 
 use crate::{
     audit_log::AuditReads,
+    build::builder::Builder,
     chat::{ChatReads, Chats, LiveCalls},
-    checkpoint::{self, FailedEvent},
     database::Database,
     error::{Behind, ProjectionError},
-    progress::{Lag, Progress},
-    projection::Projection as _,
+    failure::{self, Failure},
+    generation,
+    progress::Progress,
+    projection::Projection,
     runner::{Shared, lease::Leases},
     set::Set,
-    templates::TemplateReads,
-    usage::UsageReads,
-    users::UserReads,
-    workspaces::WorkspaceReads,
+    status::{self, Status},
+    templates::{TemplateReads, Templates},
+    usage::{Usage, UsageReads},
+    users::{UserReads, Users},
+    view::View,
+    workspaces::{WorkspaceReads, Workspaces},
 };
 use docket_eventlog::Log;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long a start on an empty log waits for its views, which are empty too: so nobody is refused who comes first.
+const EMPTY: Duration = Duration::from_secs(10);
 
 /// Projections that run until they are stopped. A clone is the same ones.
 #[derive(Clone, Debug)]
@@ -44,9 +52,17 @@ impl Projections {
     /// When the tables cannot be made, or the log cannot be read.
     pub async fn start_set(set: &Set, log: Log, database: Database) -> Result<Self, ProjectionError> {
         set.prepare(&database).await?;
-        let live = Arc::new(LiveCalls::new(log.head().await?));
-        let leases = Arc::new(Leases::new(&database));
-        let shared = Shared { log, database, leases, stop: CancellationToken::new() };
+        set.begin_all(&database).await?;
+        let head = log.head().await?;
+        let live = Arc::new(LiveCalls::new(head));
+        let shared = Shared {
+            log,
+            leases: Arc::new(Leases::new(&database)),
+            database,
+            stop: CancellationToken::new(),
+            wanted: Arc::new(Notify::new()),
+            switched: Arc::new(watch::Sender::new(())),
+        };
         let tasks = TaskTracker::new();
         tasks.spawn(live.clone().listen(shared.log.clone(), shared.stop.clone()));
         let mut all = Vec::new();
@@ -55,10 +71,18 @@ impl Projections {
             tasks.spawn((member.run)(shared.clone(), progress.clone()));
             all.push(progress);
         }
+        let progress: Arc<[_]> = all.into();
+        tasks.spawn(Builder { set: set.clone(), shared: shared.clone(), progress: progress.clone() }.run());
         tasks.close();
-        let chats = all.iter().find(|progress| progress.name == Chats::NAME).cloned();
+        let chats = progress.iter().find(|progress| progress.name == Chats::NAME).cloned();
         let chats = chats.unwrap_or_else(|| Arc::new(Progress::new(Chats::NAME, Chats::VERSION)));
-        Ok(Self { shared, progress: all.into(), chats, live, tasks })
+        let projections = Self { shared, progress, chats, live, tasks };
+        if head == 0
+            && let Err(error) = projections.wait_for(0, EMPTY).await
+        {
+            tracing::warn!(%error, "the views are not there yet; reads are refused until they are");
+        }
+        Ok(projections)
     }
 
     /// Waits until every view shows the event at `position`: what was written can be read.
@@ -81,21 +105,49 @@ impl Projections {
         }
     }
 
-    /// How far each projection is behind the log.
+    /// How each projection is.
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub async fn lags(&self) -> Result<Vec<Lag>, ProjectionError> {
-        let head = self.shared.log.head().await?;
-        Ok(self.progress.iter().map(|progress| progress.lag(head)).collect())
+    /// When the log or the database cannot be read.
+    pub async fn status(&self) -> Result<Vec<Status>, ProjectionError> {
+        status::of(&self.shared, &self.progress).await
     }
 
-    /// The events that were set aside, the newest first: of one projection, or of all.
+    /// The events that are missing in what readers get, the oldest first: of one projection, or of all.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn failures(&self, projection: Option<&str>, limit: u64) -> Result<Vec<FailedEvent>, ProjectionError> {
-        checkpoint::failures(&self.shared.database, projection, limit).await
+    pub async fn failures(&self, projection: Option<&str>, limit: u64) -> Result<Vec<Failure>, ProjectionError> {
+        Ok(failure::of_live(&self.shared.database, projection, limit).await?)
+    }
+
+    /// Has a projection built anew from position 0, beside what is read; gives the number of the generation. Where one is being
+    /// built already, it is that one.
+    ///
+    /// # Errors
+    /// When there is no such projection, or the database cannot be written.
+    pub async fn rebuild(&self, name: &str) -> Result<u64, ProjectionError> {
+        let progress = self.progress.iter().find(|progress| progress.name == name);
+        let progress = progress.ok_or_else(|| ProjectionError::Unknown(name.to_owned()))?;
+        let generation = generation::begin(&self.shared.database, progress.name, progress.version).await?;
+        self.shared.wanted.notify_one();
+        Ok(generation.number)
+    }
+
+    /// Tries again what was set aside: the one at `position`, or any.
+    ///
+    /// Later events may already have changed the rows that it concerns, and applying it now would give rows that no order of the log
+    /// gives. So the whole projection is built anew, and every event has its turn in its place.
+    ///
+    /// # Errors
+    /// When there is no such projection or failure, or the database cannot be used.
+    pub async fn retry(&self, name: &str, position: Option<u64>) -> Result<u64, ProjectionError> {
+        let progress = self.progress.iter().find(|progress| progress.name == name);
+        let projection = progress.ok_or_else(|| ProjectionError::Unknown(name.to_owned()))?.name;
+        if !failure::is_there(&self.shared.database, projection, position).await? {
+            return Err(ProjectionError::NothingToRetry { projection });
+        }
+        self.rebuild(projection).await
     }
 
     /// Stops; returns when the last transaction is done. The database stays open for reading.
@@ -110,10 +162,14 @@ impl Projections {
         &self.shared.database
     }
 
+    fn view<P: Projection>(&self) -> View {
+        View { database: self.shared.database.clone(), projection: P::NAME }
+    }
+
     #[must_use]
     pub fn chats(&self) -> ChatReads {
         ChatReads {
-            database: self.shared.database.clone(),
+            view: self.view::<Chats>(),
             log: self.shared.log.clone(),
             live: self.live.clone(),
             progress: self.chats.clone(),
@@ -122,26 +178,26 @@ impl Projections {
 
     #[must_use]
     pub fn audit_log(&self) -> AuditReads {
-        AuditReads { database: self.shared.database.clone() }
+        AuditReads { view: self.view::<crate::audit_log::AuditLog>() }
     }
 
     #[must_use]
     pub fn usage(&self) -> UsageReads {
-        UsageReads { database: self.shared.database.clone() }
+        UsageReads { view: self.view::<Usage>() }
     }
 
     #[must_use]
     pub fn workspaces(&self) -> WorkspaceReads {
-        WorkspaceReads { database: self.shared.database.clone() }
+        WorkspaceReads { view: self.view::<Workspaces>() }
     }
 
     #[must_use]
     pub fn templates(&self) -> TemplateReads {
-        TemplateReads { database: self.shared.database.clone() }
+        TemplateReads { view: self.view::<Templates>() }
     }
 
     #[must_use]
     pub fn users(&self) -> UserReads {
-        UserReads { database: self.shared.database.clone() }
+        UserReads { view: self.view::<Users>() }
     }
 }

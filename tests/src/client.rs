@@ -42,7 +42,16 @@ impl Client {
 
     /// Any request below `/api/v1`.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
-        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.base)).body(body.into());
+        self.request(method, &format!("/api/v1{path}"), headers, body.into()).await
+    }
+
+    /// Whether the server is ready.
+    pub async fn readyz(&self) -> Answer {
+        self.request(Method::GET, "/readyz", &[], Vec::new()).await
+    }
+
+    async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).body(body);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

@@ -63,8 +63,7 @@ impl Cluster {
     /// Joins the running cluster, or starts one.
     fn join() -> Self {
         let programs = programs();
-        let root = std::env::temp_dir().join(format!("docket-postgres-{}", owner_of_this_process()));
-        std::fs::create_dir_all(&root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
+        let root = root_folder();
         // One process at a time looks or starts.
         let gate = lock_file(&root.join("gate"));
         gate.lock().unwrap_or_else(|error| panic!("the gate: {error}"));
@@ -93,14 +92,7 @@ impl Cluster {
         std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let user = lock_file(&folder.join("users"));
         user.lock_shared().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let data = folder.join("data");
-        std::fs::create_dir(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
-        if let Some((uid, gid)) = unprivileged() {
-            let _ = std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755));
-            for path in [&folder, &data] {
-                chown(path, Some(uid), Some(gid)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            }
-        }
+        let data = new_data_folder(&folder);
         // The keeper is there first, so that a failed start leaves nothing either.
         keep(&programs, &folder);
         run(server(&programs, "initdb").arg("-D").arg(&data).args([
@@ -110,7 +102,7 @@ impl Cluster {
             "--encoding=UTF8",
             "--locale=C",
         ]));
-        let port = start_server(&programs, &folder, &data);
+        let port = start_server(&folder, &data, || server(&programs, "pg_ctl"));
         Self { programs, folder, port, _user: user }
     }
 
@@ -122,14 +114,37 @@ impl Cluster {
     }
 }
 
+/// Where all clusters of this user lie.
+pub(crate) fn root_folder() -> PathBuf {
+    let root = std::env::temp_dir().join(format!("docket-postgres-{}", owner_of_this_process()));
+    std::fs::create_dir_all(&root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
+    root
+}
+
+/// Makes the folder of a cluster's data, the server's own.
+pub(crate) fn new_data_folder(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    std::fs::create_dir(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
+    // Postgres wants a folder that nobody else can read.
+    let _ = std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700));
+    if let Some((uid, gid)) = unprivileged() {
+        let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755));
+        for path in [folder, &data] {
+            chown(path, Some(uid), Some(gid)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+    data
+}
+
 /// Starts the server on a port that is free; somebody else may take it in between, so more than once.
-fn start_server(programs: &Path, folder: &Path, data: &Path) -> u16 {
+/// `pg_ctl` is how that program is run.
+pub(crate) fn start_server(folder: &Path, data: &Path, pg_ctl: impl Fn() -> Command) -> u16 {
     for _ in 0..5 {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.unwrap_or_else(|error| panic!("no free port: {error}")).port();
         let options =
             format!("-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c max_connections=300");
-        let mut start = server(programs, "pg_ctl");
+        let mut start = pg_ctl();
         start.arg("-D").arg(data).arg("-l").arg(data.join("log")).args(["-w", "-o", &options, "start"]);
         if start.status().is_ok_and(|status| status.success()) {
             return port;
@@ -142,7 +157,7 @@ fn start_server(programs: &Path, folder: &Path, data: &Path) -> u16 {
 
 /// Stops and removes the cluster when nobody uses it any more. It looks now and then instead of waiting for the lock, so that the
 /// cluster lives on from one test process to the next.
-fn keep(programs: &Path, folder: &Path) {
+pub(crate) fn keep(programs: &Path, folder: &Path) {
     const SCRIPT: &str = r#"
         while sleep 2; do
             flock --nonblock --exclusive --conflict-exit-code 9 "$2/users" sh -c '
@@ -162,7 +177,7 @@ fn keep(programs: &Path, folder: &Path) {
 }
 
 /// Where Postgres' programs are: `$DOCKET_PG_BIN`, the PATH, or the newest in Debian's place.
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let mut places: Vec<PathBuf> = std::env::var_os("DOCKET_PG_BIN").map(PathBuf::from).into_iter().collect();
     places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
@@ -170,14 +185,15 @@ fn programs() -> PathBuf {
         .unwrap_or_default();
     versions.sort();
     places.extend(versions.into_iter().rev());
-    let complete =
-        |place: &PathBuf| ["initdb", "pg_ctl", "createdb", "dropdb", "pg_isready"].iter().all(|name| place.join(name).exists());
+    let complete = |place: &PathBuf| {
+        ["initdb", "pg_ctl", "pg_basebackup", "createdb", "dropdb", "pg_isready"].iter().all(|name| place.join(name).exists())
+    };
     let found = places.into_iter().find(complete);
     found.unwrap_or_else(|| panic!("Postgres is not installed, and this test needs it: run scripts/setup-tests"))
 }
 
 /// A program of the server's. Postgres refuses to run as root.
-fn server(programs: &Path, program: &str) -> Command {
+pub(crate) fn server(programs: &Path, program: &str) -> Command {
     let program = programs.join(program);
     let drop = privilege_drop();
     let mut command = match drop.split_first() {
@@ -192,7 +208,7 @@ fn server(programs: &Path, program: &str) -> Command {
     command
 }
 
-fn privilege_drop() -> Vec<String> {
+pub(crate) fn privilege_drop() -> Vec<String> {
     let Some((uid, gid)) = unprivileged() else { return Vec::new() };
     vec!["setpriv".into(), format!("--reuid={uid}"), format!("--regid={gid}"), "--clear-groups".into()]
 }
@@ -215,12 +231,12 @@ fn owner_of_this_process() -> u32 {
     std::fs::metadata("/proc/self").map_or_else(|error| panic!("/proc/self: {error}"), |process| process.uid())
 }
 
-fn lock_file(path: &Path) -> File {
+pub(crate) fn lock_file(path: &Path) -> File {
     let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
     opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.stderr(Stdio::piped()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -42,6 +42,10 @@ pub enum Backend {
 pub struct Server {
     folder: TempDir,
     database: Option<Arc<Database>>,
+    /// Where the log and the views lie, when it is not a database of the shared cluster.
+    url: Option<String>,
+    /// The size of the data folder's own file system, in bytes.
+    disk: Option<u64>,
     listen: SocketAddr,
     environment: Vec<(String, String)>,
     child: Option<Child>,
@@ -66,6 +70,28 @@ impl Server {
         server
     }
 
+    /// On a database of the test's own.
+    #[must_use]
+    pub fn on(mut self, url: String) -> Self {
+        self.url = Some(url);
+        self
+    }
+
+    /// With one more variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a data folder on a file system of its own, in memory, of so many bytes. It goes with the process.
+    #[must_use]
+    pub fn on_small_disk(mut self, bytes: u64) -> Self {
+        fs::create_dir(self.data_dir()).unwrap();
+        self.disk = Some(bytes);
+        self
+    }
+
     /// Another control plane on the same Postgres, with a data folder of its own.
     pub async fn replica(&self) -> Self {
         let mut replica = Self::prepare(Backend::Sqlite, &[]);
@@ -83,6 +109,8 @@ impl Server {
         Self {
             folder,
             database: (backend == Backend::Postgres).then(|| Arc::new(Database::create())),
+            url: None,
+            disk: None,
             listen: SocketAddr::new(own_address().into(), 0),
             environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             child: None,
@@ -107,12 +135,20 @@ impl Server {
 
     /// `docket` with the server's data folder and environment.
     fn command(&self) -> Command {
-        let mut command = Command::new(programs::docket());
+        let mut command = match self.disk {
+            None => Command::new(programs::docket()),
+            Some(bytes) => {
+                let mut sandbox = Command::new("bwrap");
+                sandbox.args(["--dev-bind", "/", "/", "--perms", "0700", "--size", &bytes.to_string()]);
+                sandbox.arg("--tmpfs").arg(self.data_dir()).args(["--die-with-parent", "--"]).arg(programs::docket());
+                sandbox
+            }
+        };
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.folder.path().join("home"));
         command.envs(self.environment.iter().cloned()).current_dir(self.folder.path()).kill_on_drop(true);
         command.arg("--data-dir").arg(self.data_dir());
-        if let Some(database) = &self.database {
-            command.arg("--database").arg(database.url());
+        if let Some(url) = self.url.clone().or_else(|| Some(self.database.as_ref()?.url())) {
+            command.arg("--database").arg(url);
         }
         command
     }
@@ -164,6 +200,18 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// The data folder as this process sees it.
+    #[must_use]
+    pub fn data_dir_from_here(&self) -> PathBuf {
+        if self.disk.is_none() {
+            return self.data_dir();
+        }
+        // The sandbox's own process stays outside; the one in it is its child.
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.pid())).unwrap();
+        let child = children.split_ascii_whitespace().next().expect("a process in the sandbox");
+        Path::new("/proc").join(child).join("root").join(self.data_dir().strip_prefix("/").unwrap())
+    }
+
     /// What it wrote to standard error so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -172,7 +220,7 @@ impl Server {
 
     #[must_use]
     pub fn token(&self) -> String {
-        fs::read_to_string(self.data_dir().join("owner.token")).unwrap().trim().to_owned()
+        fs::read_to_string(self.data_dir_from_here().join("owner.token")).unwrap().trim().to_owned()
     }
 
     /// The interface, as the owner.

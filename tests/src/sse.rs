@@ -102,6 +102,15 @@ pub struct EventStream {
 impl EventStream {
     /// Opens a path; panics unless the answer is 200 and chunked.
     pub async fn open(address: SocketAddr, path: &str, token: &str, last_event_id: Option<u64>) -> Self {
+        let opened = Self::try_open(address, path, token, last_event_id).await;
+        opened.unwrap_or_else(|head| panic!("{path}: {head}"))
+    }
+
+    /// The same; gives the head of the answer when it is another.
+    ///
+    /// # Errors
+    /// When the answer is not 200, or the connection breaks before it.
+    pub async fn try_open(address: SocketAddr, path: &str, token: &str, last_event_id: Option<u64>) -> Result<Self, String> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
         // Small, so that a reader that stalls is felt soon.
         socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -111,10 +120,12 @@ impl EventStream {
         socket.write_all(request.as_bytes()).await.unwrap();
         let (parser, received) = (Parser::default(), Vec::new());
         let mut stream = Self { socket, received, chunk: 0, parser, allowance: None, ended: false };
-        let head = stream.line_until(b"\r\n\r\n").await.expect("the head of an answer");
-        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+        let head = stream.line_until(b"\r\n\r\n").await.ok_or("the server went away")?;
+        if !head.starts_with("HTTP/1.1 200 ") {
+            return Err(head);
+        }
         assert!(head.to_lowercase().contains("transfer-encoding: chunked"), "{head}");
-        stream
+        Ok(stream)
     }
 
     /// After so many bytes of the body no more is read, and [`next`](Self::next) answers with `None`.

@@ -14,6 +14,6 @@ pub use daemon::Daemon;
 pub use hub::{Hub, HubError, bootstrap::BootstrapError};
 pub use provisioner::{ProcessProvisioner, ProvisionError, ProvisionerConfig, StartSpec};
 pub use registry::{PathKind, Refused, Registry};
-pub use serve::serve;
+pub use serve::{Limit, serve};
 
 pub use docket_wire::bootstrap::{BootstrapAnswer, BootstrapRequest};

@@ -17,14 +17,28 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-/// Connections at one time; more wait in the listener's queue.
-const CONNECTIONS: usize = 8_192;
+/// Connections beyond the limit that are told so at one time; more wait in the listener's queue.
+const REFUSALS: usize = 64;
+/// How long one of them has to send its request.
+const REFUSED: Duration = Duration::from_secs(5);
+/// What a connection holds at most of what its client has not taken yet, or of a request that is still coming, beside one piece of
+/// each. Enough for the head of any request.
+const BUFFER: usize = 64 * 1024;
 /// For the head of a request, also on a connection that is kept alive.
 const HEADERS: Duration = Duration::from_secs(60);
 /// How long requests under way may go on after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(5);
 /// After a failed accept, which is nearly always for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How many may connect, and what the others are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Connections at one time.
+    pub connections: usize,
+    /// The answer to a request on one more.
+    pub beyond: fn() -> Response<Body>,
+}
 
 /// Serves until `shutdown` fires; then requests under way have a bounded time to end. Streams that never end of their own
 /// accord should watch the same token.
@@ -33,17 +47,36 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the listener is not one.
-pub async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    hub: Arc<Hub>,
+    limit: Limit,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     listener.local_addr()?;
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(limit.connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &refusals) => accepted,
             () = shutdown.cancelled() => break,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
+        let Some((stream, peer, refusal)) = accepted else { continue };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            let shutdown = shutdown.clone();
+            connections.spawn(async move {
+                tokio::select! {
+                    () = refuse(stream, limit.beyond) => {}
+                    () = shutdown.cancelled() => {}
+                }
+                drop(refusal);
+            });
+            continue;
+        };
+        drop(refusal);
         let (router, hub, shutdown, abort) = (router.clone(), Arc::clone(&hub), shutdown.clone(), abort.clone());
         connections.spawn(async move {
             tokio::select! {
@@ -64,11 +97,12 @@ pub async fn serve(listener: TcpListener, router: Router, hub: Arc<Hub>, shutdow
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    refusals: &Arc<Semaphore>,
 ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    // Whether there is a place for it will be seen; that it can be refused is certain.
+    let refusal = Arc::clone(refusals).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
+        Ok((stream, peer)) => Some((stream, peer, refusal)),
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(PAUSE).await;
@@ -85,6 +119,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, hub: &A
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
+        .max_buf_size(BUFFER)
         .serve_connection(io, service)
         .with_upgrades();
     tokio::pin!(serving);
@@ -98,6 +133,18 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, hub: &A
     if let Err(error) = served {
         tracing::debug!(%peer, %error, "a connection ended early");
     }
+}
+
+/// Answers one request, whatever it is.
+async fn refuse(stream: TcpStream, answer: fn() -> Response<Body>) {
+    let service = service_fn(|_: Request<Incoming>| std::future::ready(Ok::<_, Infallible>(answer())));
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REFUSED)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // Who does not take the answer in time does not get it.
+    let _ = tokio::time::timeout(2 * REFUSED, serving).await;
 }
 
 async fn dispatch(

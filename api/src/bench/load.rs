@@ -83,10 +83,11 @@ pub(super) fn metadata(worker: Uuid, chat: ChatId) -> Metadata {
     Metadata::new(Actor::Worker(WorkerId(worker)), UserId::SYSTEM).correlated(chat.0)
 }
 
-/// Drives the log as the recorder of the agent loop does: through the aggregate of the model call, in the chat's scope.
-pub(super) async fn drive(log: &Log, load: Load) -> Result<Done> {
+/// Drives the log as the recorder of the agent loop does: through the aggregate of the model call, in the chat's scope. Begins when
+/// all is ready and the signal has come.
+pub(super) async fn drive(log: &Log, load: Load, signal: impl Future<Output = Result<()>>) -> Result<Done> {
     let calls = Aggregates::<ModelCall>::new(log.clone());
-    together(load.chats, load.events, |start| {
+    together(load.chats, load.events, signal, |start| {
         let (calls, worker) = (calls.clone(), log.worker());
         async move {
             let (chat, call) = (ChatId(Uuid::now_v7()), ModelCallId(Uuid::now_v7()));
@@ -126,18 +127,24 @@ impl Start {
     }
 }
 
-/// Runs `count` tasks from one moment on, each of which measures its own requests of so many events.
-pub(super) async fn together<F>(count: usize, events: u64, task: impl Fn(Start) -> F) -> Result<Done>
+/// Runs `count` tasks from one moment on, when the signal has come, each of which measures its own requests of so many events.
+pub(super) async fn together<F>(
+    count: usize,
+    events: u64,
+    signal: impl Future<Output = Result<()>>,
+    task: impl Fn(Start) -> F,
+) -> Result<Done>
 where
     F: Future<Output = Result<Samples>> + Send + 'static,
 {
-    let (signal, begin) = watch::channel(None);
+    let (starter, begin) = watch::channel(None);
     let (ready, mut unready) = mpsc::channel(1);
     let mut tasks: JoinSet<_> = (0..count).map(|_| task(Start { begin: begin.clone(), ready: ready.clone() })).collect();
     drop(ready);
     unready.recv().await;
+    signal.await?;
     let begun = Instant::now();
-    signal.send_replace(Some(begun));
+    starter.send_replace(Some(begun));
     let mut requests = Samples::default();
     while let Some(done) = tasks.join_next().await {
         requests.extend([done??]);

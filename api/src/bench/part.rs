@@ -9,17 +9,36 @@ pub enum Part {
     Disk,
     /// Durable token events a second
     Append,
-    /// From the provider's socket to the reader's, through a whole control plane
+    /// Several processes on one Postgres
+    Processes,
+    /// From the commit, and from the provider's socket, to the reader's, through a whole control plane
     Latency,
     /// An append to short, long and very long chats
     StreamSize,
     /// Catching up with the log
     Read,
-    /// One chat with many readers
+    /// Bytes on disk per event
+    Space,
+    /// Live views, while chats stream
+    Projection,
+    /// All views from nothing
+    Rebuild,
+    /// One chat with a thousand readers, and ten thousand readers of a hundred chats
     FanOut,
 }
 
 impl Part {
     /// All of them, the reference first.
-    pub const ALL: [Self; 6] = [Self::Disk, Self::Append, Self::Latency, Self::StreamSize, Self::Read, Self::FanOut];
+    pub const ALL: [Self; 10] = [
+        Self::Disk,
+        Self::Append,
+        Self::Processes,
+        Self::Latency,
+        Self::StreamSize,
+        Self::Read,
+        Self::Space,
+        Self::Projection,
+        Self::Rebuild,
+        Self::FanOut,
+    ];
 }

@@ -10,8 +10,11 @@ use super::{
 use anyhow::{Context, Result};
 use docket_domain::ids::ChatId;
 use docket_eventlog::{Append, DatabaseUrl, Expected, Filter, Log, NewEvent, Options, StreamId};
-use sqlx::{ConnectOptions, Connection, Row, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
-use std::time::{Duration, Instant};
+use sqlx::{ConnectOptions, Connection, Row, postgres::PgConnectOptions};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 const EVENTS: u64 = 200_000;
@@ -107,33 +110,44 @@ async fn catch_up(log: &Log, filter: &Filter) -> Result<u64> {
 
 /// The ceiling: the same payloads and hashes are just selected, in the same pages.
 async fn select(url: &DatabaseUrl) -> Result<u64> {
-    let (mut count, mut after) = (0_u64, 0_i64);
-    macro_rules! pages {
-        ($connection:expr, $statement:expr) => {{
-            let mut connection = $connection;
-            loop {
-                let rows = sqlx::query($statement).bind(after).bind(PAGE as i64).fetch_all(&mut connection).await?;
-                for row in &rows {
-                    after = row.try_get(0)?;
-                    let (payload, leaf): (&str, &[u8]) = (row.try_get(1)?, row.try_get(2)?);
-                    count += u64::from(!payload.is_empty() && !leaf.is_empty());
-                }
-                if rows.is_empty() {
-                    break;
-                }
-            }
-            connection.close().await?;
-        }};
-    }
     match url {
-        DatabaseUrl::Sqlite(path) => pages!(
-            SqliteConnectOptions::new().filename(path).connect().await?,
-            "SELECT position, payload, leaf_hash FROM events WHERE position > ? ORDER BY position LIMIT ?"
-        ),
-        DatabaseUrl::Postgres(url) => pages!(
-            url.parse::<PgConnectOptions>()?.connect().await?,
-            "SELECT position, payload::text, leaf_hash FROM events WHERE position > $1 ORDER BY position LIMIT $2"
-        ),
+        DatabaseUrl::Sqlite(path) => select_from_sqlite(path),
+        DatabaseUrl::Postgres(url) => select_from_postgres(url).await,
     }
+}
+
+fn select_from_sqlite(path: &Path) -> Result<u64> {
+    let connection = rusqlite::Connection::open(path)?;
+    let mut statement =
+        connection.prepare("SELECT position, payload, leaf_hash FROM events WHERE position > ? ORDER BY position LIMIT ?")?;
+    let (mut count, mut after) = (0_u64, 0_i64);
+    loop {
+        let (mut rows, before) = (statement.query([after, PAGE as i64])?, count);
+        while let Some(row) = rows.next()? {
+            after = row.get(0)?;
+            count += u64::from(!row.get_ref(1)?.as_bytes()?.is_empty() && !row.get_ref(2)?.as_bytes()?.is_empty());
+        }
+        if count == before {
+            return Ok(count);
+        }
+    }
+}
+
+async fn select_from_postgres(url: &str) -> Result<u64> {
+    const SELECT: &str = "SELECT position, payload, leaf_hash FROM log_events WHERE position > $1 ORDER BY position LIMIT $2";
+    let mut connection = url.parse::<PgConnectOptions>()?.connect().await?;
+    let (mut count, mut after) = (0_u64, 0_i64);
+    loop {
+        let rows = sqlx::query(SELECT).bind(after).bind(PAGE as i64).fetch_all(&mut connection).await?;
+        for row in &rows {
+            after = row.try_get(0)?;
+            let (payload, leaf): (&str, &[u8]) = (row.try_get(1)?, row.try_get(2)?);
+            count += u64::from(!payload.is_empty() && !leaf.is_empty());
+        }
+        if rows.is_empty() {
+            break;
+        }
+    }
+    connection.close().await?;
     Ok(count)
 }

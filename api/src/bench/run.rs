@@ -3,13 +3,13 @@
 use super::{
     append, cpu,
     disk::{self, Writes},
-    latency,
+    fan_out, latency,
     measured::Measured,
     part::Part,
-    read,
+    processes, projection, read, rebuild,
     report::{PartReport, Report},
     scratch::Scratch,
-    stream_size,
+    space, stream_size,
 };
 use crate::server::install_cryptography;
 use anyhow::{Result, bail};
@@ -76,10 +76,14 @@ impl Bench {
             match part {
                 Part::Disk => disk::measure(self, &mut measured).await,
                 Part::Append => append::measure(self, &mut measured).await,
+                Part::Processes => processes::measure(self, &mut measured).await,
                 Part::Latency => latency::measure(self, &mut measured).await,
                 Part::StreamSize => stream_size::measure(self, &mut measured).await,
                 Part::Read => read::measure(self, &mut measured).await,
-                Part::FanOut => latency::fan_out(self, &mut measured).await,
+                Part::Projection => projection::measure(self, &mut measured).await,
+                Part::Rebuild => rebuild::measure(self, &mut measured).await,
+                Part::Space => space::measure(self, &mut measured).await,
+                Part::FanOut => fan_out::measure(self, &mut measured).await,
             }
         });
         let ended = match timeout(LONGEST, measuring).await {

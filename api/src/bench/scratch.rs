@@ -36,6 +36,16 @@ pub(super) struct Database {
     name: Option<String>,
 }
 
+impl Database {
+    /// Where the views of its log lie.
+    pub(super) fn views(&self) -> DatabaseUrl {
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => DatabaseUrl::Sqlite(self.folder.join("views.db")),
+            postgres => postgres.clone(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Scratch {
     folder: TempDir,

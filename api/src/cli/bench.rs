@@ -1,9 +1,10 @@
-//! `docket bench`
+//! `docket bench`, and what it starts.
 
 use super::print;
 use crate::bench::{self, Options, Part};
 use anyhow::Result;
 use clap::Args;
+use docket_eventlog::DatabaseUrl;
 use std::{process::ExitCode, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -43,5 +44,22 @@ impl Bench {
         let shown = if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
         print::data(&shown)?;
         Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Writer {
+    #[arg(long, env = bench::WRITER_URL, hide_env_values = true)]
+    log: DatabaseUrl,
+    chats: usize,
+    events: u64,
+    milliseconds: u64,
+}
+
+impl Writer {
+    pub(super) async fn execute(self) -> Result<ExitCode> {
+        let Self { log, chats, events, milliseconds } = self;
+        bench::write(&log, chats, events, Duration::from_millis(milliseconds)).await?;
+        Ok(ExitCode::SUCCESS)
     }
 }

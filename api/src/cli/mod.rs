@@ -6,6 +6,7 @@ mod config;
 mod events;
 mod migrate;
 mod print;
+mod projections;
 mod run;
 mod serve;
 mod token;
@@ -34,10 +35,15 @@ enum Command {
     Token(token::Token),
     /// The event log
     Events(events::Events),
+    /// The views
+    Projections(projections::Projections),
     /// Bring the database up to date, and end
     Migrate,
     /// Measure this build on this machine, beside its ceilings and peers
     Bench(bench::Bench),
+    /// One of the processes that `bench` measures together
+    #[command(hide = true)]
+    BenchWriter(bench::Writer),
     /// The configuration
     Config(config::Show),
     /// Print a shell's completion script
@@ -68,8 +74,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(run) => run.execute(&flags).await,
         Command::Token(token) => token.execute(&flags).await,
         Command::Events(events) => events.execute(&flags).await,
+        Command::Projections(projections) => projections.execute(&flags).await,
         Command::Migrate => migrate::migrate(&flags).await,
         Command::Bench(bench) => bench.execute().await,
+        Command::BenchWriter(writer) => writer.execute().await,
         Command::Config(show) => show.execute(&flags),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "docket", &mut std::io::stdout());

@@ -154,7 +154,9 @@ pub(super) async fn of_several(
         let filter = Filter::scopes(ids);
         return Ok(respond(&state, Source { opening, after, filter, until: None, keep: None }));
     }
-    let filter = Filter::all().aggregates(["chat", "model_call"]);
+    // Model calls are shown of the watched chats alone.
+    let aggregates = if ids.is_empty() { &["chat"][..] } else { &["chat", "model_call"] };
+    let filter = Filter::all().aggregates(aggregates.iter().copied());
     let keep = Visible { control: state.control.clone(), caller: caller.0, watched: ids, known: HashMap::new() };
     Ok(respond(&state, Source { opening, after, filter, until: None, keep: Some(keep) }))
 }

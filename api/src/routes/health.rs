@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::IntoResponse,
 };
-use docket_projections::Lag;
+use docket_projections::{State as ViewState, Status};
 use std::fmt::Write;
 
 /// A view that is this many positions behind is not ready.
@@ -17,21 +17,28 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn lags(state: &AppState) -> Result<Vec<Lag>, Problem> {
-    let lags = state.projections.lags().await;
-    lags.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", format!("the views: {error}")))
+async fn status(state: &AppState) -> Result<Vec<Status>, Problem> {
+    let status = state.projections.status().await;
+    status.map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", format!("the views: {error}")))
 }
 
-/// The log can be read and the views keep up.
+/// The log can be read and written, and the views keep up.
 pub(super) async fn readyz(State(state): State<AppState>) -> Result<&'static str, Problem> {
     let unready = |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
     if state.ending.is_cancelled() {
         return Err(unready("the server is shutting down".to_owned()));
     }
-    state.control.log.head().await.map_err(|error| unready(format!("the log: {error}")))?;
-    for lag in lags(&state).await? {
-        if lag.lag > MAX_LAG {
-            return Err(unready(format!("the view {} is {} events behind", lag.projection, lag.lag)));
+    state.control.log.check().await.map_err(|error| unready(format!("the log: {error}")))?;
+    for Status { name, state, building, head, lag, fault, .. } in status(&state).await? {
+        if let Some(fault) = fault {
+            return Err(unready(format!("the view {name} does not go on: {fault}")));
+        }
+        if state == ViewState::Building {
+            let position = building.map_or(0, |building| building.position);
+            return Err(unready(format!("the view {name} is being built and is at {position} of {head}")));
+        }
+        if lag > MAX_LAG {
+            return Err(unready(format!("the view {name} is {lag} events behind")));
         }
     }
     Ok("ready\n")
@@ -52,11 +59,26 @@ pub(super) async fn metrics(State(state): State<AppState>) -> impl IntoResponse 
     metric("docket_events_appended_total", "counter", "Events appended by this process.", &one(stats.events));
     metric("docket_append_batches_total", "counter", "Transactions that appended them.", &one(stats.batches));
     metric("docket_append_queue", "gauge", "Appends that wait for the writer.", &one(stats.queued));
-    let lags = state.projections.lags().await.unwrap_or_default();
-    let label = |lag: &Lag| format!("{{projection=\"{}\"}}", lag.projection);
-    let behind: Vec<_> = lags.iter().map(|lag| (label(lag), lag.lag)).collect();
-    let failures: Vec<_> = lags.iter().map(|lag| (label(lag), lag.failures)).collect();
-    metric("docket_projection_lag_positions", "gauge", "Events that a view has not seen yet.", &behind);
-    metric("docket_projection_failures", "gauge", "Events that a view has set aside.", &failures);
+    let all = state.projections.status().await.unwrap_or_default();
+    let now = state.control.clock.now().0;
+    let mut of_each = |name: &str, help: &str, value: &dyn Fn(&Status) -> Option<u64>| {
+        let labelled = |one: &Status| Some((format!("{{projection=\"{}\"}}", one.name), value(one)?));
+        metric(name, "gauge", help, &all.iter().filter_map(labelled).collect::<Vec<_>>());
+    };
+    of_each("docket_projection_position", "The event up to which a view has seen all.", &|one| Some(one.head - one.lag));
+    of_each("docket_projection_lag_positions", "Events that a view has not seen yet.", &|one| Some(one.lag));
+    of_each("docket_projection_lag_seconds", "Age of the first event that a view has not seen yet.", &|one| {
+        Some(one.unseen_since.map_or(0, |since| (now - since).max(0).unsigned_abs() / 1_000_000))
+    });
+    of_each("docket_projection_failures", "Events that are missing in a view because they could not be applied.", &|one| {
+        Some(one.live.as_ref()?.failures)
+    });
+    of_each("docket_projection_generation", "The generation of a view that is read.", &|one| {
+        Some(one.live.as_ref()?.generation)
+    });
+    of_each("docket_projection_building_position", "How far a generation is that is being built.", &|one| {
+        Some(one.building.as_ref()?.position)
+    });
+    of_each("docket_projection_fault", "Whether a fault keeps a view from going on.", &|one| Some(one.fault.is_some().into()));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

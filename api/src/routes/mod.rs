@@ -9,6 +9,7 @@ mod messages;
 mod model_calls;
 mod models;
 mod policy;
+mod projections;
 mod queue;
 mod templates;
 mod tokens;
@@ -73,6 +74,9 @@ fn api() -> OpenApiRouter<AppState> {
             .routes(routes!(users::change))
             .routes(routes!(tokens::create, tokens::list))
             .routes(routes!(tokens::revoke))
+            .routes(routes!(projections::list))
+            .routes(routes!(projections::rebuild))
+            .routes(routes!(projections::retry))
             .routes(routes!(audit::list))
             .routes(routes!(usage::totals)),
     )

@@ -1,5 +1,6 @@
 //! One event as a client gets it.
 
+use bytes::Bytes;
 use docket_eventlog::Recorded;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,8 +23,12 @@ struct Visible<'a> {
     actor: Option<&'a RawValue>,
 }
 
-/// Appends `id:`, `event:` and `data:` of a recorded event; `data` holds its payload byte for byte.
-pub fn event_frame(event: &Recorded, into: &mut Vec<u8>) {
+/// `id:`, `event:` and `data:` of a recorded event; `data` holds its payload byte for byte. Made once for all readers.
+pub fn event_frame(event: &Recorded) -> Bytes {
+    event.encoded(encode)
+}
+
+fn encode(event: &Recorded) -> Bytes {
     let event_type = &*event.event_type;
     let actor = serde_json::from_slice::<Visible<'_>>(&event.metadata).ok().and_then(|visible| visible.actor);
     let body = Event {
@@ -35,8 +40,11 @@ pub fn event_frame(event: &Recorded, into: &mut Vec<u8>) {
         actor,
         data: serde_json::from_slice(&event.payload).ok(),
     };
-    into.extend_from_slice(format!("id: {}\nevent: {event_type}\ndata: ", event.position).as_bytes());
-    write_json(&body, into);
+    let mut frame = Vec::with_capacity(event.payload.len() + 300);
+    frame.extend_from_slice(format!("id: {}\nevent: {event_type}\ndata: ", event.position).as_bytes());
+    write_json(&body, &mut frame);
+    frame.shrink_to_fit();
+    frame.into()
 }
 
 /// Appends an event of the stream itself, which is not in the log.
@@ -77,10 +85,9 @@ mod tests {
             metadata: bytes::Bytes::from_static(b"{\"actor\":\"system\",\"on_behalf_of\":\"secret\"}"),
             recorded_at: 5,
             leaf_hash: [0; 32],
+            encoded: docket_eventlog::Encoded::default(),
         };
-        let mut frame = Vec::new();
-        event_frame(&event, &mut frame);
-        let text = String::from_utf8(frame).unwrap();
+        let text = String::from_utf8(event_frame(&event).to_vec()).unwrap();
         assert_eq!(
             text,
             "id: 7\nevent: chat.titled\ndata: {\"position\":7,\"stream\":\"chat-x\",\"sequence\":1,\"type\":\"chat.titled\",\

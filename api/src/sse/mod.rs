@@ -3,6 +3,7 @@
 
 mod cursor;
 mod frame;
+mod heartbeat;
 mod stream;
 mod visible;
 

@@ -2,6 +2,7 @@
 
 use super::{
     frame::{event_frame, named_frame},
+    heartbeat::Heartbeat,
     visible::Visible,
 };
 use crate::state::AppState;
@@ -11,13 +12,10 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use docket_eventlog::{Filter, ReadError, Subscription};
+use docket_eventlog::{Filter, ReadError, Recorded, Subscription};
 use futures_util::stream;
-use std::{convert::Infallible, time::Duration};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-
-const HEARTBEAT: Duration = Duration::from_secs(15);
+use std::{convert::Infallible, pin::Pin, sync::Arc};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// What a stream carries, and from where on.
 #[derive(Debug)]
@@ -33,12 +31,12 @@ pub struct Source {
 }
 
 struct Reader {
-    opening: Option<Vec<u8>>,
+    opening: Option<Bytes>,
     subscription: Subscription,
     until: Option<u64>,
     keep: Option<Visible>,
-    heartbeat: Instant,
-    ending: CancellationToken,
+    heartbeat: Heartbeat,
+    ending: Pin<Box<WaitForCancellationFutureOwned>>,
     ended: bool,
 }
 
@@ -46,18 +44,23 @@ struct Reader {
 pub fn respond(state: &AppState, source: Source) -> Response {
     let mut opening = b"retry: 1000\n\n".to_vec();
     opening.extend(source.opening);
+    let log = &state.control.log;
     let reader = Reader {
-        opening: Some(opening),
-        subscription: state.control.log.subscribe(source.after, source.filter),
+        opening: Some(opening.into()),
+        // One that ends at a position has to hear that the log has come there, whoever's events these are.
+        subscription: match source.until {
+            Some(_) => log.subscribe(source.after, source.filter),
+            None => log.follow(source.after, source.filter),
+        },
         until: source.until,
         keep: source.keep,
-        heartbeat: Instant::now() + HEARTBEAT,
-        ending: state.ending.clone(),
+        heartbeat: Heartbeat::new(),
+        ending: Box::pin(state.ending.clone().cancelled_owned()),
         ended: false,
     };
     let body = stream::unfold(reader, |mut reader| async move {
         let chunk = reader.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(chunk)), reader))
+        Some((Ok::<_, Infallible>(chunk), reader))
     });
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
@@ -69,13 +72,13 @@ pub fn respond(state: &AppState, source: Source) -> Response {
 
 impl Reader {
     /// The next bytes. Called only when the client has taken the last ones.
-    async fn next(&mut self) -> Option<Vec<u8>> {
-        let next = self.frames().await;
-        self.heartbeat = Instant::now() + HEARTBEAT;
+    async fn next(&mut self) -> Option<Bytes> {
+        let next = self.chunk().await;
+        self.heartbeat.sent();
         next
     }
 
-    async fn frames(&mut self) -> Option<Vec<u8>> {
+    async fn chunk(&mut self) -> Option<Bytes> {
         if let Some(opening) = self.opening.take() {
             return Some(opening);
         }
@@ -88,32 +91,17 @@ impl Reader {
             }
             let batch = tokio::select! {
                 biased;
-                () = self.ending.cancelled() => return Some(self.end("shutdown", "the server is shutting down")),
+                () = self.ending.as_mut() => return Some(self.end("shutdown", "the server is shutting down")),
                 batch = self.subscription.next() => batch,
-                () = tokio::time::sleep_until(self.heartbeat) => return Some(b": heartbeat\n\n".to_vec()),
+                () = self.heartbeat.due() => return Some(Bytes::from_static(b": heartbeat\n\n")),
             };
-            match batch {
-                Ok(batch) => {
-                    let mut frames = Vec::new();
-                    let until = self.until.unwrap_or(u64::MAX);
-                    for event in batch.events.iter().filter(|event| event.position <= until) {
-                        let kept = match &mut self.keep {
-                            None => Ok(true),
-                            Some(visible) => visible.shows(event).await,
-                        };
-                        match kept {
-                            Ok(true) => event_frame(event, &mut frames),
-                            Ok(false) => {}
-                            Err(error) => {
-                                tracing::error!(%error, "a stream cannot read the log");
-                                return Some(self.end("error", "the log cannot be read at the moment; connect again"));
-                            }
-                        }
-                    }
-                    if !frames.is_empty() {
-                        return Some(frames);
-                    }
-                }
+            let frames = match batch {
+                Ok(batch) => self.frames(&batch.events).await,
+                Err(error) => Err(error),
+            };
+            match frames {
+                Ok(frames) if frames.is_empty() => {}
+                Ok(frames) => return Some(frames),
                 Err(ReadError::Closed) => return Some(self.end("shutdown", "the server is shutting down")),
                 Err(error) => {
                     tracing::error!(%error, "a stream cannot read the log");
@@ -123,10 +111,35 @@ impl Reader {
         }
     }
 
-    fn end(&mut self, name: &str, reason: &str) -> Vec<u8> {
+    /// What is shown of the events. A single one, as it is when they trickle, goes out as the bytes that all its readers share.
+    async fn frames(&mut self, events: &[Arc<Recorded>]) -> Result<Bytes, ReadError> {
+        let (mut only, mut several) = (Bytes::new(), Vec::new());
+        for event in events {
+            if self.until.is_some_and(|until| event.position > until) {
+                break;
+            }
+            if let Some(visible) = &mut self.keep
+                && !visible.shows(event).await?
+            {
+                continue;
+            }
+            let frame = event_frame(event);
+            if only.is_empty() {
+                only = frame;
+                continue;
+            }
+            if several.is_empty() {
+                several.extend_from_slice(&only);
+            }
+            several.extend_from_slice(&frame);
+        }
+        Ok(if several.is_empty() { only } else { several.into() })
+    }
+
+    fn end(&mut self, name: &str, reason: &str) -> Bytes {
         self.ended = true;
         let mut frame = Vec::new();
         named_frame(name, None, &serde_json::json!({ "reason": reason }), &mut frame);
-        frame
+        frame.into()
     }
 }

@@ -61,7 +61,7 @@ impl Worker {
             tracing::error!("the agent loop cannot read the log");
             return;
         };
-        let mut subscription = control.log.subscribe(head, filter);
+        let mut subscription = control.log.follow(head, filter);
         control.directory.reached(head).await;
         let mut look_after = tokio::time::interval(LOOK_AFTER);
         loop {

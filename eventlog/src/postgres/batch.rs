@@ -1,38 +1,35 @@
 //! A batch as the arguments of `docket_append`, and its answer.
 
+use super::known::{Known, type_name};
 use crate::{
     append::Expected,
-    request::Request,
-    stream_id::StreamId,
+    request::{Encoded, Request},
     written::{Outcome, Written, recorded},
 };
 use sqlx::{Postgres, Row, postgres::PgArguments, postgres::PgRow, query::Query};
 use std::{borrow::Cow, collections::HashMap};
 use uuid::Uuid;
 
-pub(crate) const APPEND: &str = "SELECT stamped_at, statuses, positions, sequences FROM docket_append(\
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
+const APPEND: &str = "SELECT stamped_at, statuses, positions, sequences, new_streams, new_scopes, new_types, new_metadata \
+    FROM docket_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+    $24, $25)";
 
-/// The arrays that the function takes. See `migrations/postgres/0003_append.sql`.
+/// The arrays that the function takes, but for the new names, which are in [`Known`]. See `migrations/postgres/0006_append.sql`.
 #[derive(Default)]
 pub(crate) struct Arguments<'a> {
-    stream_types: Vec<&'a str>,
-    stream_ids: Vec<&'a str>,
-    streams: Vec<i64>,
-    scopes: Vec<Option<Uuid>>,
+    streams: Vec<i32>,
+    request_streams: Vec<i32>,
+    scopes: Vec<i32>,
+    metadata: Vec<i32>,
     expected: Vec<i64>,
-    commands: Vec<Option<Uuid>>,
-    counts: Vec<i64>,
-    metadata: Vec<Cow<'a, str>>,
-    metadata_digests: Vec<&'a [u8]>,
-    requests: Vec<i64>,
-    offsets: Vec<i64>,
-    types: Vec<&'a str>,
-    versions: Vec<&'a str>,
+    counts: Vec<i32>,
+    command_requests: Vec<i32>,
+    commands: Vec<Uuid>,
+    event_requests: Vec<i32>,
+    types: Vec<i32>,
     payloads: Vec<Cow<'a, str>>,
-    name_digests: Vec<&'a [u8]>,
-    payload_digests: Vec<&'a [u8]>,
-    blob_requests: Vec<i64>,
+    digests: Vec<u8>,
+    blob_requests: Vec<i32>,
     blob_digests: Vec<&'a [u8]>,
     blob_sizes: Vec<i64>,
     blob_encodings: Vec<i16>,
@@ -40,41 +37,50 @@ pub(crate) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    pub(crate) fn new(batch: &[&'a Request]) -> Self {
+    pub(crate) fn new(batch: &[&'a Request], known: &mut Known) -> Self {
+        known.begin_batch();
         let mut arguments = Self::default();
-        let mut known: HashMap<&StreamId, i64> = HashMap::new();
+        let mut places = HashMap::new();
         for (number, request) in (1..).zip(batch) {
-            let stream = *known.entry(&request.stream).or_insert_with(|| {
-                arguments.stream_types.push(&request.stream.aggregate_type);
-                arguments.stream_ids.push(&request.stream.aggregate_id);
-                arguments.stream_ids.len() as i64
+            let place = *places.entry(&request.stream).or_insert_with(|| {
+                arguments.streams.push(known.streams.number(&request.stream));
+                arguments.streams.len() as i32
             });
-            arguments.request(number, stream, request);
+            arguments.request_streams.push(place);
+            arguments.request(number, request, known);
         }
         arguments
     }
 
-    fn request(&mut self, number: i64, stream: i64, request: &'a Request) {
-        self.streams.push(stream);
-        self.scopes.push(request.scope);
+    fn request(&mut self, number: i32, request: &'a Request, known: &mut Known) {
+        self.scopes.push(request.scope.map_or(0, |scope| known.scopes.number(&scope)));
+        self.metadata.push(known.metadata.number(&request.metadata));
         self.expected.push(match request.expected {
             Expected::Any => -1,
             Expected::NoStream => 0,
-            Expected::Exact(sequence) => sequence.cast_signed(),
+            Expected::Exact(sequence) => i64::try_from(sequence).unwrap_or(i64::MAX),
         });
-        self.commands.push(request.command);
-        self.counts.push(request.count().cast_signed());
-        // Checked to be UTF-8 when it came in, so nothing is ever replaced; the same for the payloads.
-        self.metadata.push(String::from_utf8_lossy(&request.metadata));
-        self.metadata_digests.push(&request.metadata_digest);
-        for (offset, encoded) in (1..).zip(&request.events) {
-            self.requests.push(number);
-            self.offsets.push(offset);
-            self.types.push(&encoded.event.event_type);
-            self.versions.push(&encoded.event.event_version);
-            self.payloads.push(String::from_utf8_lossy(&encoded.event.payload));
-            self.name_digests.push(&encoded.name_digest);
-            self.payload_digests.push(&encoded.payload_digest);
+        self.counts.push(request.events.len() as i32);
+        if let Some(command) = request.command {
+            self.command_requests.push(number);
+            self.commands.push(command);
+        }
+        let mut last: Option<(&Encoded, i32)> = None;
+        for encoded in &request.events {
+            let event = &encoded.event;
+            // The events of one request mostly have one type.
+            let event_type = match last {
+                Some((last, number)) if last.name_digest == encoded.name_digest => number,
+                _ => known.types.number(&type_name(event)),
+            };
+            last = Some((encoded, event_type));
+            self.event_requests.push(number);
+            self.types.push(event_type);
+            // Checked to be UTF-8 when it came in, so nothing is ever replaced.
+            self.payloads.push(String::from_utf8_lossy(&event.payload));
+            self.digests.extend_from_slice(&encoded.name_digest);
+            self.digests.extend_from_slice(&request.metadata_digest);
+            self.digests.extend_from_slice(&encoded.payload_digest);
         }
         for blob in &request.blobs {
             self.blob_requests.push(number);
@@ -85,48 +91,58 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    pub(crate) fn query(&'a self, writer: Uuid, number: i64) -> Query<'a, Postgres, PgArguments> {
+    pub(crate) fn query(self, known: &Known, writer: Uuid, number: i64) -> Query<'a, Postgres, PgArguments> {
+        let streams = known.streams.new_names();
+        let types = known.types.new_names();
+        let metadata = known.metadata.new_names().iter().map(|json| String::from_utf8_lossy(json));
         sqlx::query(APPEND)
             .bind(writer)
             .bind(number)
-            .bind(&self.stream_types)
-            .bind(&self.stream_ids)
-            .bind(&self.streams)
-            .bind(&self.scopes)
-            .bind(&self.expected)
-            .bind(&self.commands)
-            .bind(&self.counts)
-            .bind(&self.metadata)
-            .bind(&self.metadata_digests)
-            .bind(&self.requests)
-            .bind(&self.offsets)
-            .bind(&self.types)
-            .bind(&self.versions)
-            .bind(&self.payloads)
-            .bind(&self.name_digests)
-            .bind(&self.payload_digests)
-            .bind(&self.blob_requests)
-            .bind(&self.blob_digests)
-            .bind(&self.blob_sizes)
-            .bind(&self.blob_encodings)
-            .bind(&self.blobs)
+            .bind(streams.iter().map(|stream| stream.aggregate_type.to_string()).collect::<Vec<_>>())
+            .bind(streams.iter().map(|stream| stream.aggregate_id.to_string()).collect::<Vec<_>>())
+            .bind(known.scopes.new_names().to_vec())
+            .bind(types.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())
+            .bind(types.iter().map(|(_, version)| version.to_string()).collect::<Vec<_>>())
+            .bind(metadata.map(Cow::into_owned).collect::<Vec<_>>())
+            .bind(self.streams)
+            .bind(self.request_streams)
+            .bind(self.scopes)
+            .bind(self.metadata)
+            .bind(self.expected)
+            .bind(self.counts)
+            .bind(self.command_requests)
+            .bind(self.commands)
+            .bind(self.event_requests)
+            .bind(self.types)
+            .bind(self.payloads)
+            .bind(self.digests)
+            .bind(self.blob_requests)
+            .bind(self.blob_digests)
+            .bind(self.blob_sizes)
+            .bind(self.blob_encodings)
+            .bind(self.blobs)
     }
 }
 
 /// Reads the function's answer: what became of each request.
-pub(crate) fn written(row: &PgRow, batch: &[&Request]) -> Result<Written, sqlx::Error> {
+pub(crate) fn written(row: &PgRow, batch: &[&Request], known: &mut Known) -> Result<Written, sqlx::Error> {
     let recorded_at: i64 = row.try_get(0)?;
-    let (statuses, positions, sequences): (Vec<i64>, Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (statuses, positions, sequences): (Vec<i32>, Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     if statuses.len() != batch.len() || positions.len() != batch.len() || sequences.len() != batch.len() {
         return Err(sqlx::Error::Protocol(format!("{} answers to {} requests", statuses.len(), batch.len())));
     }
+    // None for what had no new names, and none at all for a batch that was found to have been written.
+    known.streams.learn(&row.try_get::<Option<Vec<_>>, _>(4)?.unwrap_or_default());
+    known.scopes.learn(&row.try_get::<Option<Vec<_>>, _>(5)?.unwrap_or_default());
+    known.types.learn(&row.try_get::<Option<Vec<_>>, _>(6)?.unwrap_or_default());
+    known.metadata.learn(&row.try_get::<Option<Vec<_>>, _>(7)?.unwrap_or_default());
     let answers = statuses.into_iter().zip(positions).zip(sequences);
     let outcomes: Vec<_> = answers.map(|((status, position), sequence)| outcome(status, position, sequence)).collect();
     let events = batch.iter().zip(&outcomes).flat_map(|(request, outcome)| recorded(request, *outcome, recorded_at)).collect();
     Ok(Written { outcomes, events })
 }
 
-fn outcome(status: i64, position: i64, sequence: i64) -> Outcome {
+fn outcome(status: i32, position: i64, sequence: i64) -> Outcome {
     let (last_position, last_sequence) = (position.unsigned_abs(), sequence.unsigned_abs());
     match status {
         0 => Outcome::Written { last_position, last_sequence },

@@ -1,6 +1,6 @@
 //! The connection that hears of other processes' appends, and shows them that this one is alive.
 
-use super::CONNECT_TIMEOUT;
+use super::{CONNECT_TIMEOUT, HEAD};
 use crate::live::Live;
 use sqlx::{
     PgPool,
@@ -59,10 +59,9 @@ impl Listener {
             None => self.listen().await?,
         };
         loop {
-            let (head,): (i64,) =
-                timeout(CONNECT_TIMEOUT, sqlx::query_as("SELECT position FROM log_head").fetch_one(&mut connection))
-                    .await
-                    .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+            let (head,): (i64,) = timeout(CONNECT_TIMEOUT, sqlx::query_as(HEAD).fetch_one(&mut connection))
+                .await
+                .unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
             live.advance(head.unsigned_abs());
             while let Ok(notification) = timeout(POLL, connection.try_recv()).await {
                 let Some(notification) = notification? else { return Err(sqlx::Error::WorkerCrashed) };

@@ -2,6 +2,10 @@
 //! that reads.
 
 mod batch;
+mod blockers;
+mod dictionary;
+mod event_row;
+mod known;
 mod listener;
 mod reader;
 mod writer;
@@ -14,6 +18,7 @@ use crate::{
     error::OpenError,
     options::{Durability, Options},
 };
+use dictionary::Dictionary;
 use sqlx::{
     ConnectOptions, Connection, PgConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -21,6 +26,8 @@ use sqlx::{
 use std::time::Duration;
 use uuid::Uuid;
 
+/// The newest position.
+const HEAD: &str = "SELECT coalesce(max(position), 0) FROM log_events";
 const READERS: u32 = 8;
 /// How long it may take to connect, or to wait for a free connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,17 +46,18 @@ pub(crate) async fn open(url: &str, options: &Options, worker: Uuid) -> Result<O
     let mut connection = base.clone().application_name("docket migration").connect().await?;
     check(&mut connection).await?;
     docket_migrations::postgres().run_direct(&mut connection).await?;
-    forget_old_writers(&mut connection).await?;
+    forget_old_batches(&mut connection).await?;
     connection.close().await?;
 
     let mut writer = Writer::new(base.clone().application_name("docket writer"), options.durability, worker);
     writer.connect().await?;
-    let readers = PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECT_TIMEOUT);
+    let dictionary = Dictionary::default();
+    let readers = dictionary.forgotten_by(PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECT_TIMEOUT));
     // A page is read along an index and ends at its limit. Left alone, Postgres collects and sorts all the rest of the log for it,
     // as long as it has no statistics or takes a plan for any position.
-    let along_indexes = [("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("jit", "off")];
+    let along_indexes = [("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("enable_sort", "off"), ("jit", "off")];
     let reading = base.clone().application_name("docket reader").options(along_indexes);
-    let reader = Reader::new(readers.connect_with(reading).await?);
+    let reader = Reader::new(readers.connect_with(reading).await?, dictionary);
     let listener = Listener::connect(base.application_name("docket listener"), worker).await?;
     let head = reader.head().await.map_err(|error| OpenError::Unsuitable(error.to_string()))?;
     Ok(Opened { writer, reader, listener, head })
@@ -69,9 +77,9 @@ async fn check(connection: &mut PgConnection) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// A writer's row answers for its last batch only while that may still be asked for: seconds.
-async fn forget_old_writers(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM writers WHERE recorded_at < docket_now() - 86400000000::bigint").execute(connection).await?;
+/// A writer's last batch is remembered only for as long as it may still be asked for: seconds.
+async fn forget_old_batches(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM batches WHERE recorded_at < docket_now() - 86400000000::bigint").execute(connection).await?;
     Ok(())
 }
 

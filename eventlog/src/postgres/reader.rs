@@ -1,70 +1,100 @@
 //! The connections that read.
 
-use super::listener::lock_key;
+use super::{
+    HEAD,
+    dictionary::{Dictionary, Numbers},
+    event_row::EventRow,
+    listener::lock_key,
+};
 use crate::{
     blob::StoredBlob,
     bookmark::Bookmark,
     error::ReadError,
     filter::Filter,
-    names::Names,
-    page_rows::PageRows,
-    recorded::Recorded,
+    page_rows::{MAX_BYTES, PageRows},
     snapshot::{Snapshot, SnapshotRow, StoredSnapshot},
     stream_id::StreamId,
 };
-use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+use futures_util::TryStreamExt;
+use sqlx::{PgPool, Postgres, QueryBuilder};
 use std::sync::Arc;
 use uuid::Uuid;
-
-const SELECT: &str = "SELECT e.position, e.aggregate_type, e.aggregate_id, e.scope, e.sequence, e.event_type, e.event_version, \
-    e.payload::text, e.metadata::text, e.recorded_at, e.leaf_hash FROM events e WHERE ";
 
 #[derive(Debug)]
 pub(crate) struct Reader {
     pool: PgPool,
+    dictionary: Dictionary,
 }
 
 impl Reader {
-    pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: PgPool, dictionary: Dictionary) -> Self {
+        Self { pool, dictionary }
     }
 
     pub(crate) async fn head(&self) -> Result<u64, ReadError> {
-        let (head,): (i64,) = sqlx::query_as("SELECT position FROM log_head").fetch_one(&self.pool).await?;
+        let (head,): (i64,) = sqlx::query_as(HEAD).fetch_one(&self.pool).await?;
         Ok(head.unsigned_abs())
     }
 
     pub(crate) async fn stream(&self, stream: &StreamId, after: u64, limit: usize) -> Result<PageRows, ReadError> {
-        let mut query = QueryBuilder::<Postgres>::new(SELECT);
-        query.push("e.aggregate_type = ").push_bind(&*stream.aggregate_type);
-        query.push(" AND e.aggregate_id = ").push_bind(&*stream.aggregate_id);
-        query.push(" AND e.sequence > ").push_bind(after.cast_signed()).push(" ORDER BY e.sequence LIMIT ");
+        let mut query = QueryBuilder::<Postgres>::new(EventRow::SELECT);
+        query.push("e.stream = (SELECT id FROM streams WHERE aggregate_type = ").push_bind(&*stream.aggregate_type);
+        query.push(" AND aggregate_id = ").push_bind(&*stream.aggregate_id);
+        query.push(") AND e.sequence > ").push_bind(after.cast_signed()).push(" ORDER BY e.sequence LIMIT ");
         query.push_bind(limit as i64);
-        PageRows::collect(query.build().fetch(&self.pool), limit, event).await
+        self.page(query, limit).await
     }
 
     /// The events in (after, through] that the filter chooses.
     pub(crate) async fn all(&self, after: u64, through: u64, filter: &Filter, limit: usize) -> Result<PageRows, ReadError> {
-        let mut query = QueryBuilder::<Postgres>::new(SELECT);
+        let mut query = QueryBuilder::<Postgres>::new(EventRow::SELECT);
         query.push("e.position > ").push_bind(after.cast_signed()).push(" AND e.position <= ").push_bind(through.cast_signed());
+        if let Some(stream) = &filter.stream {
+            query.push(" AND e.stream = (SELECT id FROM streams WHERE aggregate_type = ");
+            query.push_bind(stream.aggregate_type.to_string()).push(" AND aggregate_id = ");
+            query.push_bind(stream.aggregate_id.to_string()).push(")");
+        }
         match filter.scopes.as_deref() {
             None => {}
             // With `=` an index gives them in order.
             Some([scope]) => {
-                query.push(" AND e.scope = ").push_bind(*scope);
+                query.push(" AND e.scope = (SELECT id FROM scopes WHERE scope = ").push_bind(*scope).push(")");
             }
             Some(scopes) => {
-                query.push(" AND e.scope = ANY(").push_bind(scopes).push(")");
+                query.push(" AND e.scope = ANY(ARRAY(SELECT id FROM scopes WHERE scope = ANY(").push_bind(scopes).push(")))");
             }
         }
         if let Some(types) = &filter.aggregates {
-            query.push(" AND e.aggregate_type = ANY(").push_bind(strings(types)).push(")");
+            query.push(" AND EXISTS (SELECT FROM streams s WHERE s.id = e.stream AND s.aggregate_type = ANY(");
+            query.push_bind(strings(types)).push("))");
         }
         if let Some(types) = &filter.types {
-            query.push(" AND e.event_type = ANY(").push_bind(strings(types)).push(")");
+            query.push(" AND e.event_type = ANY(ARRAY(SELECT id FROM event_types WHERE name = ANY(");
+            query.push_bind(strings(types)).push(")))");
         }
         query.push(" ORDER BY e.position LIMIT ").push_bind(limit as i64);
-        PageRows::collect(query.build().fetch(&self.pool), limit, event).await
+        self.page(query, limit).await
+    }
+
+    /// The rows first, then whatever names in them are not known yet.
+    async fn page(&self, mut query: QueryBuilder<'_, Postgres>, limit: usize) -> Result<PageRows, ReadError> {
+        let mut connection = self.pool.acquire().await?;
+        let entries = self.dictionary.entries();
+        let (mut rows, mut numbers, mut size) = (Vec::new(), Numbers::default(), 0);
+        let mut found = query.build().fetch(&mut *connection);
+        while size < MAX_BYTES
+            && let Some(row) = found.try_next().await?
+        {
+            let row = EventRow::read(&row)?;
+            size += row.weight();
+            row.mention(&mut numbers);
+            rows.push(row);
+        }
+        drop(found);
+        let complete = size < MAX_BYTES && rows.len() < limit;
+        let names = entries.names(numbers, &mut connection).await?;
+        let events: Option<_> = rows.into_iter().map(|row| row.named(&names).map(Arc::new)).collect();
+        Ok(PageRows { events: events.ok_or_else(|| ReadError::damaged("a row's name is not there"))?, complete })
     }
 
     pub(crate) async fn blob(&self, digest: &[u8]) -> Result<Option<StoredBlob>, ReadError> {
@@ -100,7 +130,8 @@ impl Reader {
     pub(crate) async fn snapshot(&self, stream: &StreamId, version: u32) -> Result<Option<StoredSnapshot>, ReadError> {
         let row: Option<SnapshotRow> = sqlx::query_as(
             "SELECT s.sequence, s.leaf_hash, s.state, e.position, e.leaf_hash FROM aggregate_snapshots s \
-             LEFT JOIN events e USING (aggregate_type, aggregate_id, sequence) \
+             LEFT JOIN log_events e ON e.sequence = s.sequence \
+               AND e.stream = (SELECT id FROM streams WHERE aggregate_type = $1 AND aggregate_id = $2) \
              WHERE s.aggregate_type = $1 AND s.aggregate_id = $2 AND s.state_version = $3",
         )
         .bind(&*stream.aggregate_type)
@@ -117,8 +148,9 @@ impl Reader {
         sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
         sqlx::query(
             "INSERT INTO aggregate_snapshots (aggregate_type, aggregate_id, sequence, leaf_hash, state_version, state) \
-             SELECT e.aggregate_type, e.aggregate_id, e.sequence, e.leaf_hash, $4, $5 FROM events e \
-             WHERE e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.sequence = $3 \
+             SELECT s.aggregate_type, s.aggregate_id, e.sequence, e.leaf_hash, $4, $5 \
+             FROM streams s JOIN log_events e ON e.stream = s.id AND e.sequence = $3 \
+             WHERE s.aggregate_type = $1 AND s.aggregate_id = $2 \
              ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE SET sequence = excluded.sequence, \
                leaf_hash = excluded.leaf_hash, state_version = excluded.state_version, state = excluded.state",
         )
@@ -135,8 +167,8 @@ impl Reader {
     /// What an earlier command did to the stream: (last position, last sequence).
     pub(crate) async fn command(&self, stream: &StreamId, command: Uuid) -> Result<Option<(u64, u64)>, ReadError> {
         let row: Option<(i64, i64)> = sqlx::query_as(
-            "SELECT last_position, last_sequence FROM commands \
-             WHERE aggregate_type = $1 AND aggregate_id = $2 AND command = $3",
+            "SELECT last_position, last_sequence::bigint FROM commands \
+             WHERE stream = (SELECT id FROM streams WHERE aggregate_type = $1 AND aggregate_id = $2) AND command = $3",
         )
         .bind(&*stream.aggregate_type)
         .bind(&*stream.aggregate_id)
@@ -168,19 +200,4 @@ impl Reader {
 
 fn strings(values: &[Arc<str>]) -> Vec<String> {
     values.iter().map(ToString::to_string).collect()
-}
-
-fn event(row: &PgRow, names: &mut Names) -> Result<Arc<Recorded>, sqlx::Error> {
-    Ok(Arc::new(Recorded {
-        position: row.try_get::<i64, _>(0)?.unsigned_abs(),
-        stream: StreamId { aggregate_type: names.get(row.try_get(1)?), aggregate_id: names.get(row.try_get(2)?) },
-        scope: row.try_get(3)?,
-        sequence: row.try_get::<i64, _>(4)?.unsigned_abs(),
-        event_type: names.get(row.try_get(5)?),
-        event_version: names.get(row.try_get(6)?),
-        payload: bytes::Bytes::copy_from_slice(row.try_get::<&str, _>(7)?.as_bytes()),
-        metadata: names.metadata(row.try_get(8)?),
-        recorded_at: row.try_get(9)?,
-        leaf_hash: row.try_get::<&[u8], _>(10)?.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-    }))
 }

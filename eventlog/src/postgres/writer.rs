@@ -3,6 +3,8 @@
 use super::{
     CONNECT_TIMEOUT,
     batch::{Arguments, written},
+    blockers::Blockers,
+    known::Known,
     make_durable,
 };
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
     written::{WriteError, Written},
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
@@ -25,13 +27,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(crate) struct Writer {
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     durability: Durability,
     worker: Uuid,
-    connection: Option<PgConnection>,
+    connection: Option<Connected>,
     /// The number of the last batch. The database remembers the number and the outcome of each writer's last one, so sending a
     /// batch again under its number never writes it twice.
     batch: i64,
+}
+
+#[derive(Debug)]
+struct Connected {
+    connection: PgConnection,
+    /// The server's process that serves it.
+    process: i32,
+    known: Known,
 }
 
 /// Why an attempt gave no answer.
@@ -47,37 +57,49 @@ enum Failure {
 impl Writer {
     pub(crate) fn new(options: PgConnectOptions, durability: Durability, worker: Uuid) -> Self {
         let options = options.options([
-            ("statement_timeout", STATEMENT_TIMEOUT.as_millis().to_string()),
-            ("lock_timeout", LOCK_TIMEOUT.as_millis().to_string()),
-            ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT.as_millis().to_string()),
+            ("statement_timeout", &*STATEMENT_TIMEOUT.as_millis().to_string()),
+            ("lock_timeout", &LOCK_TIMEOUT.as_millis().to_string()),
+            ("idle_in_transaction_session_timeout", &STATEMENT_TIMEOUT.as_millis().to_string()),
+            // Each statement of a batch sees what was written while it waited for its turn.
+            ("default_transaction_isolation", "read\\ committed"),
+            // A plan is made once, perhaps when the tables were empty; along indexes it is good for ever. What Postgres does not find
+            // an index for then counts as very dear, and compiling it would take 50 ms every time.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("jit", "off"),
         ]);
-        Self { options, durability, worker, connection: None, batch: 0 }
+        Self { options: Arc::new(options), durability, worker, connection: None, batch: 0 }
     }
 
-    pub(crate) async fn connect(&mut self) -> Result<&mut PgConnection, sqlx::Error> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
+    pub(crate) async fn connect(&mut self) -> Result<(), sqlx::Error> {
+        self.connected().await.map(|_| ())
+    }
+
+    async fn connected(&mut self) -> Result<&mut Connected, sqlx::Error> {
+        let connected = match self.connection.take() {
+            Some(connected) => connected,
             None => {
                 let connecting = async {
                     let mut connection = self.options.connect().await?;
                     make_durable(&mut connection, self.durability).await?;
-                    Ok(connection)
+                    let process = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
+                    Ok(Connected { connection, process, known: Known::nothing() })
                 };
                 timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?
             }
         };
-        Ok(self.connection.insert(connection))
+        Ok(self.connection.insert(connected))
     }
 
     /// Writes a batch as one transaction, in one round trip. Where the connection is lost on the way the same batch is sent again:
     /// it is then either written, or found to have been.
     pub(crate) async fn write(&mut self, batch: &[&Request]) -> Result<Written, WriteError> {
-        let arguments = Arguments::new(batch);
         self.batch += 1;
         let deadline = Instant::now() + PATIENCE;
         let mut sent = false;
         loop {
-            let reason = match self.attempt(&arguments, batch).await {
+            let reason = match self.attempt(batch).await {
                 Ok(written) => return Ok(written),
                 // Once a batch is on its way, a second attempt that finds the log locked may be waiting for the first.
                 Err(Failure::Definite(WriteError::Unavailable(reason))) if sent => reason,
@@ -94,17 +116,24 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, arguments: &Arguments<'_>, batch: &[&Request]) -> Result<Written, Failure> {
+    async fn attempt(&mut self, batch: &[&Request]) -> Result<Written, Failure> {
         let (worker, number) = (self.worker, self.batch);
-        let connection = self.connect().await.map_err(|error| Failure::NotConnected(error.to_string()))?;
+        let mut blockers = Blockers::new(self.options.clone());
+        let connected = self.connected().await.map_err(|error| Failure::NotConnected(error.to_string()))?;
+        let Connected { connection, process, known } = connected;
+        let query = Arguments::new(batch, known).query(known, worker, number);
         // The server's own limit comes first, unless it is the network that is gone.
-        let answer = timeout(STATEMENT_TIMEOUT + CONNECT_TIMEOUT, arguments.query(worker, number).fetch_one(connection)).await;
+        let answer = timeout(STATEMENT_TIMEOUT + CONNECT_TIMEOUT, query.fetch_one(connection));
+        let answer = tokio::select! {
+            answer = answer => answer,
+            never = blockers.watch(*process) => match never {},
+        };
         let failure = match answer {
-            Ok(Ok(row)) => match written(&row, batch) {
+            Ok(Ok(row)) => match written(&row, batch, known) {
                 Ok(written) => return Ok(written),
                 Err(error) => Failure::Lost(error.to_string()),
             },
-            Ok(Err(error)) => classify(&error),
+            Ok(Err(error)) => classify(&error, blockers.found()),
             Err(_) => Failure::Lost("no answer in time".into()),
         };
         if matches!(failure, Failure::Lost(_)) {
@@ -114,8 +143,8 @@ impl Writer {
     }
 
     pub(crate) async fn disconnect(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.close().await
+        if let Some(connected) = self.connection.take()
+            && let Err(error) = connected.connection.close().await
         {
             tracing::debug!(%error, "the log's writing connection did not close well");
         }
@@ -123,8 +152,8 @@ impl Writer {
 }
 
 /// Whose fault a failed statement is, by the class of its SQLSTATE.
-fn classify(error: &sqlx::Error) -> Failure {
-    let reason = error.to_string();
+fn classify(error: &sqlx::Error, blocker: Option<String>) -> Failure {
+    let reason = blocker.map_or_else(|| error.to_string(), |blocker| format!("{error}; {blocker}"));
     let code = error.as_database_error().and_then(|error| error.code());
     match code.as_deref() {
         None => Failure::Lost(reason),

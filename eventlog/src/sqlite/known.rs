@@ -1,10 +1,10 @@
 //! What the writer remembers of the file, so that an append reads next to nothing. Nobody else writes there, so it stays true; a
 //! transaction that fails takes all of it along, and it is read anew.
 
-use crate::{append::NewEvent, error::OpenError, stream_id::StreamId};
+use crate::stream_id::StreamId;
 use bytes::Bytes;
 use lru::LruCache;
-use sqlx::{Row, SqliteConnection};
+use rusqlite::{Connection, OptionalExtension};
 use std::{collections::HashMap, num::NonZeroUsize, sync::Arc};
 use uuid::Uuid;
 
@@ -41,96 +41,66 @@ pub(crate) struct Newest {
 }
 
 impl Known {
-    pub(crate) async fn read(connection: &mut SqliteConnection) -> Result<Self, OpenError> {
-        let numbers = sqlx::query(
-            "SELECT (SELECT coalesce(max(id), 0) FROM streams), (SELECT coalesce(max(id), 0) FROM scopes), \
-             (SELECT coalesce(max(id), 0) FROM event_types), (SELECT coalesce(max(id), 0) FROM metadata)",
-        )
-        .fetch_one(&mut *connection)
-        .await?;
-        let newest = Newest {
-            stream: numbers.try_get(0)?,
-            scope: numbers.try_get(1)?,
-            event_type: numbers.try_get(2)?,
-            metadata: numbers.try_get(3)?,
-        };
-        let last: Option<(i64, i64)> =
-            sqlx::query_as("SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1")
-                .fetch_optional(&mut *connection)
-                .await?;
+    pub(crate) fn read(connection: &Connection) -> Result<Self, rusqlite::Error> {
+        let newest =
+            |table| connection.query_row(&format!("SELECT coalesce(max(id), 0) FROM {table}"), [], |row| row.get::<_, i64>(0));
+        let last: Option<(i64, i64)> = connection
+            .query_row("SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1", [], |row| row.try_into())
+            .optional()?;
         let (position, recorded_at) = last.unwrap_or_default();
-        let types: Vec<(i64, String, String)> =
-            sqlx::query_as("SELECT id, name, version FROM event_types").fetch_all(&mut *connection).await?;
+        let mut types = connection.prepare("SELECT id, name, version FROM event_types")?;
+        let types = types.query_map([], |row| {
+            let (id, name, version): (i64, String, String) = row.try_into()?;
+            Ok(((name.into(), version.into()), id))
+        })?;
         Ok(Self {
             position: position.unsigned_abs(),
             recorded_at,
             streams: LruCache::new(STREAMS),
             scopes: LruCache::new(STREAMS),
-            types: types.into_iter().map(|(id, name, version)| ((name.into(), version.into()), id)).collect(),
+            types: types.collect::<Result<_, _>>()?,
             metadata: LruCache::new(METADATA),
-            newest,
+            newest: Newest {
+                stream: newest("streams")?,
+                scope: newest("scopes")?,
+                event_type: newest("event_types")?,
+                metadata: newest("metadata")?,
+            },
         })
     }
 
-    /// Makes sure that these streams are remembered, those that exist.
-    pub(crate) async fn look_up_streams(
-        &mut self,
-        connection: &mut SqliteConnection,
-        streams: impl Iterator<Item = &StreamId>,
-    ) -> Result<(), sqlx::Error> {
-        let unknown: Vec<[&str; 2]> = streams
-            // `get`, so that it counts as used and is not the next to go.
-            .filter(|stream| self.streams.get(*stream).is_none())
-            .map(|stream| [&*stream.aggregate_type, &*stream.aggregate_id])
-            .collect();
-        if unknown.is_empty() {
+    /// Makes sure that this stream is remembered, if it exists.
+    pub(crate) fn look_up_stream(&mut self, connection: &Connection, stream: &StreamId) -> Result<(), rusqlite::Error> {
+        // `get`, so that it counts as used and is not the next to go.
+        if self.streams.get(stream).is_some() {
             return Ok(());
         }
-        let rows: Vec<(i64, String, String, i64)> = sqlx::query_as(
-            "SELECT s.id, s.aggregate_type, s.aggregate_id, \
-                    coalesce((SELECT max(e.sequence) FROM events e WHERE e.stream = s.id), 0) \
-             FROM json_each(?1) j CROSS JOIN streams s \
-               ON s.aggregate_type = j.value ->> 0 AND s.aggregate_id = j.value ->> 1",
-        )
-        .bind(serde_json::json!(unknown).to_string())
-        .fetch_all(connection)
-        .await?;
-        for (id, aggregate_type, aggregate_id, sequence) in rows {
-            self.streams.put(StreamId::new(aggregate_type, aggregate_id), Head { id, sequence: sequence.unsigned_abs() });
+        let row: Option<(i64, i64)> = connection
+            .prepare_cached(
+                "SELECT s.id, coalesce((SELECT sequence + events - 1 FROM stream_runs WHERE stream = s.id \
+                                        ORDER BY sequence DESC LIMIT 1), 0) \
+                 FROM streams s WHERE s.aggregate_type = ? AND s.aggregate_id = ?",
+            )?
+            .query_row([&stream.aggregate_type, &stream.aggregate_id], |row| row.try_into())
+            .optional()?;
+        if let Some((id, sequence)) = row {
+            self.streams.put(stream.clone(), Head { id, sequence: sequence.unsigned_abs() });
         }
         Ok(())
     }
 
-    /// Makes sure that these scopes are remembered, those that exist.
-    pub(crate) async fn look_up_scopes(
-        &mut self,
-        connection: &mut SqliteConnection,
-        scopes: impl Iterator<Item = Uuid>,
-    ) -> Result<(), sqlx::Error> {
-        let unknown: Vec<String> =
-            scopes.filter(|scope| self.scopes.get(scope).is_none()).map(|scope| scope.simple().to_string()).collect();
-        if unknown.is_empty() {
+    /// Makes sure that this scope is remembered, if it exists.
+    pub(crate) fn look_up_scope(&mut self, connection: &Connection, scope: Uuid) -> Result<(), rusqlite::Error> {
+        if self.scopes.get(&scope).is_some() {
             return Ok(());
         }
-        let rows: Vec<(i64, Uuid)> =
-            sqlx::query_as("SELECT s.id, s.scope FROM json_each(?1) j CROSS JOIN scopes s ON s.scope = unhex(j.value)")
-                .bind(serde_json::json!(unknown).to_string())
-                .fetch_all(connection)
-                .await?;
-        for (id, scope) in rows {
+        let id: Option<i64> = connection
+            .prepare_cached("SELECT id FROM scopes WHERE scope = ?")?
+            .query_row([scope.as_bytes()], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = id {
             self.scopes.put(scope, id);
         }
         Ok(())
-    }
-
-    /// The number of an event's type, and whether it is new.
-    pub(crate) fn event_type(&mut self, event: &NewEvent) -> (i64, bool) {
-        let key = (event.event_type.clone(), event.event_version.clone());
-        if let Some(id) = self.types.get(&key) {
-            return (*id, false);
-        }
-        self.newest.event_type += 1;
-        self.types.insert(key, self.newest.event_type);
-        (self.newest.event_type, true)
     }
 }

@@ -2,10 +2,11 @@
 
 use super::known::{Head, Known};
 use crate::{
+    append::NewEvent,
     clock,
     recorded::Recorded,
     request::Request,
-    written::{Outcome, recorded},
+    written::{Outcome, Written, recorded},
 };
 use bytes::Bytes;
 use std::{collections::HashMap, sync::Arc};
@@ -20,6 +21,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) types: Vec<(i64, Arc<str>, Arc<str>)>,
     pub(crate) metadata: Vec<(i64, Bytes)>,
     pub(crate) events: Vec<EventRow>,
+    pub(crate) stream_runs: Vec<StreamRun>,
+    pub(crate) scope_runs: Vec<ScopeRun>,
     pub(crate) commands: Vec<CommandRow>,
     /// The requests that are written, for their blobs.
     pub(crate) written: Vec<&'a Request>,
@@ -31,6 +34,24 @@ pub(crate) struct EventRow {
     pub(crate) scope: Option<i64>,
     pub(crate) event_type: i64,
     pub(crate) metadata: i64,
+}
+
+/// Events of a stream that follow each other in the log.
+pub(crate) struct StreamRun {
+    pub(crate) stream: i64,
+    /// Of the first.
+    pub(crate) sequence: u64,
+    /// Of the first.
+    pub(crate) position: u64,
+    pub(crate) events: u64,
+}
+
+/// Events of a scope that follow each other in the log.
+pub(crate) struct ScopeRun {
+    pub(crate) scope: i64,
+    /// Of the first.
+    pub(crate) position: u64,
+    pub(crate) events: u64,
 }
 
 pub(crate) struct CommandRow {
@@ -56,6 +77,11 @@ impl<'a> Plan<'a> {
         plan
     }
 
+    /// What came of it, once the rows are committed.
+    pub(crate) fn written(self) -> Written {
+        Written { outcomes: self.outcomes, events: self.events.into_iter().map(|row| row.event).collect() }
+    }
+
     fn judge(&mut self, known: &mut Known, applied: &Applied, request: &'a Request) -> Outcome {
         let head = known.streams.get(&request.stream).copied();
         if let (Some(head), Some(command)) = (head, request.command)
@@ -69,18 +95,22 @@ impl<'a> Plan<'a> {
         }
 
         let stream = head.map_or_else(|| self.new_stream(known, request), |head| head.id);
+        self.stream_run(StreamRun { stream, sequence: actual + 1, position: known.position + 1, events: request.count() });
+        let scope = request.scope.map(|scope| self.scope(known, scope));
+        scope.inspect(|&scope| self.scope_run(ScopeRun { scope, position: known.position + 1, events: request.count() }));
         let (last_position, last_sequence) = (known.position + request.count(), actual + request.count());
         known.streams.put(request.stream.clone(), Head { id: stream, sequence: last_sequence });
         known.position = last_position;
 
         let outcome = Outcome::Written { last_position, last_sequence };
-        let scope = request.scope.map(|scope| self.scope(known, scope));
         let metadata = self.metadata(known, request);
+        let mut before = None;
         for (event, encoded) in recorded(request, outcome, known.recorded_at).zip(&request.events) {
-            let (event_type, new) = known.event_type(&encoded.event);
-            if new {
-                self.types.push((event_type, event.event_type.clone(), event.event_version.clone()));
-            }
+            let event_type = match before {
+                Some((before, event_type)) if encoded.event.is_called_as(before) => event_type,
+                _ => self.event_type(known, &encoded.event),
+            };
+            before = Some((&encoded.event, event_type));
             self.events.push(EventRow { event, stream, scope, event_type, metadata });
         }
         if let Some(command) = request.command {
@@ -96,6 +126,21 @@ impl<'a> Plan<'a> {
         known.newest.stream
     }
 
+    /// Positions of a batch have no holes, so what comes after an append of the same stream goes on with its run.
+    fn stream_run(&mut self, run: StreamRun) {
+        match self.stream_runs.last_mut() {
+            Some(last) if last.stream == run.stream => last.events += run.events,
+            _ => self.stream_runs.push(run),
+        }
+    }
+
+    fn scope_run(&mut self, run: ScopeRun) {
+        match self.scope_runs.last_mut() {
+            Some(last) if last.scope == run.scope && last.position + last.events == run.position => last.events += run.events,
+            _ => self.scope_runs.push(run),
+        }
+    }
+
     fn scope(&mut self, known: &mut Known, scope: Uuid) -> i64 {
         if let Some(id) = known.scopes.get(&scope) {
             return *id;
@@ -104,6 +149,17 @@ impl<'a> Plan<'a> {
         known.scopes.put(scope, known.newest.scope);
         self.scopes.push((known.newest.scope, scope));
         known.newest.scope
+    }
+
+    fn event_type(&mut self, known: &mut Known, event: &NewEvent) -> i64 {
+        let key = (event.event_type.clone(), event.event_version.clone());
+        if let Some(id) = known.types.get(&key) {
+            return *id;
+        }
+        known.newest.event_type += 1;
+        known.types.insert(key, known.newest.event_type);
+        self.types.push((known.newest.event_type, event.event_type.clone(), event.event_version.clone()));
+        known.newest.event_type
     }
 
     fn metadata(&mut self, known: &mut Known, request: &Request) -> i64 {

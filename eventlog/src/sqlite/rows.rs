@@ -1,102 +1,77 @@
-//! Inserting many rows with few statements: one by one they would cost several times as much.
+//! Inserting the rows of a plan, each table's with one statement that stays prepared.
 
-use super::plan::{CommandRow, EventRow, Plan};
-use crate::blob::Blob;
-use bytes::Bytes;
-use sqlx::{Sqlite, SqliteConnection, query::Query, sqlite::SqliteArguments};
-use std::{borrow::Cow, sync::Arc};
-use uuid::Uuid;
-
-type Insert<'q> = Query<'q, Sqlite, SqliteArguments<'q>>;
-
-/// Rows of one statement. Few sizes, so that each statement is prepared once.
-const SIZES: [usize; 4] = [512, 64, 8, 1];
+use super::plan::Plan;
+use rusqlite::{
+    Connection, Statement, params,
+    types::{ToSqlOutput, ValueRef},
+};
 
 impl Plan<'_> {
-    pub(crate) async fn insert(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let streams: Vec<_> = self.streams.iter().map(|(id, request)| (*id, &request.stream)).collect();
-        rows(connection, "streams (id, aggregate_type, aggregate_id)", 3, &streams, |insert, (id, stream)| {
-            insert.bind(id).bind(&*stream.aggregate_type).bind(&*stream.aggregate_id)
-        })
-        .await?;
-        rows(connection, "scopes (id, scope)", 2, &self.scopes, |insert, (id, scope): &(i64, Uuid)| {
-            insert.bind(id).bind(scope)
-        })
-        .await?;
-        let types = &self.types;
-        rows(
-            connection,
-            "event_types (id, name, version)",
-            3,
-            types,
-            |insert, (id, name, version): &(_, Arc<str>, Arc<str>)| insert.bind::<&i64>(id).bind(&**name).bind(&**version),
-        )
-        .await?;
-        rows(connection, "metadata (id, json)", 2, &self.metadata, |insert, (id, json): &(i64, Bytes)| {
-            insert.bind(id).bind(text(json))
-        })
-        .await?;
+    pub(crate) fn insert(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        let columns = "streams (id, aggregate_type, aggregate_id)";
+        rows(connection, columns, &self.streams, |insert, (id, request)| {
+            insert.execute(params![id, request.stream.aggregate_type, request.stream.aggregate_id])
+        })?;
+        rows(connection, "scopes (id, scope)", &self.scopes, |insert, (id, scope)| {
+            insert.execute(params![id, scope.as_bytes()])
+        })?;
+        rows(connection, "event_types (id, name, version)", &self.types, |insert, (id, name, version)| {
+            insert.execute(params![id, name, version])
+        })?;
+        rows(connection, "metadata (id, json)", &self.metadata, |insert, (id, json)| insert.execute(params![id, text(json)]))?;
         let columns = "events (position, stream, sequence, scope, event_type, payload, metadata, recorded_at, leaf_hash)";
-        rows(connection, columns, 9, &self.events, bind_event).await?;
-        let columns = "commands (stream, command, last_position, last_sequence)";
-        rows(connection, columns, 4, &self.commands, bind_command).await?;
+        rows(connection, columns, &self.events, |insert, row| {
+            insert.execute(params![
+                row.event.position.cast_signed(),
+                row.stream,
+                row.event.sequence.cast_signed(),
+                row.scope,
+                row.event_type,
+                text(&row.event.payload),
+                row.metadata,
+                row.event.recorded_at,
+                row.event.leaf_hash,
+            ])
+        })?;
+        rows(connection, "stream_runs (stream, sequence, position, events)", &self.stream_runs, |insert, run| {
+            let (sequence, position) = (run.sequence.cast_signed(), run.position.cast_signed());
+            insert.execute(params![run.stream, sequence, position, run.events.cast_signed()])
+        })?;
+        rows(connection, "scope_runs (scope, position, events)", &self.scope_runs, |insert, run| {
+            insert.execute(params![run.scope, run.position.cast_signed(), run.events.cast_signed()])
+        })?;
+        rows(connection, "commands (stream, command, last_position, last_sequence)", &self.commands, |insert, row| {
+            let (position, sequence) = (row.last_position.cast_signed(), row.last_sequence.cast_signed());
+            insert.execute(params![row.stream, row.command.as_bytes(), position, sequence])
+        })?;
         for blob in self.written.iter().flat_map(|request| &request.blobs) {
-            insert_blob(connection, blob).await?;
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO blobs (sha256, size, encoding, bytes) VALUES (?, ?, ?, ?)")?
+                .execute(params![blob.digest, blob.size as i64, blob.encoding as i64, &blob.stored[..]])?;
         }
         Ok(())
     }
 }
 
-async fn rows<T>(
-    connection: &mut SqliteConnection,
+/// `table` names its columns.
+fn rows<T>(
+    connection: &Connection,
     table: &str,
-    columns: usize,
-    mut rows: &[T],
-    bind: impl for<'q> Fn(Insert<'q>, &'q T) -> Insert<'q>,
-) -> Result<(), sqlx::Error> {
-    let row = format!("({})", vec!["?"; columns].join(","));
-    for size in SIZES {
-        if rows.len() < size {
-            continue;
-        }
-        let statement = format!("INSERT INTO {table} VALUES {}", vec![&*row; size].join(","));
-        while let Some((chunk, rest)) = rows.split_at_checked(size) {
-            chunk.iter().fold(sqlx::query(&statement), &bind).execute(&mut *connection).await?;
-            rows = rest;
-        }
+    rows: &[T],
+    insert: impl Fn(&mut Statement<'_>, &T) -> Result<usize, rusqlite::Error>,
+) -> Result<(), rusqlite::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let values = vec!["?"; table.split(',').count()].join(", ");
+    let mut statement = connection.prepare_cached(&format!("INSERT INTO {table} VALUES ({values})"))?;
+    for row in rows {
+        insert(&mut statement, row)?;
     }
     Ok(())
 }
 
-fn bind_event<'q>(insert: Insert<'q>, row: &'q EventRow) -> Insert<'q> {
-    insert
-        .bind(row.event.position.cast_signed())
-        .bind(row.stream)
-        .bind(row.event.sequence.cast_signed())
-        .bind(row.scope)
-        .bind(row.event_type)
-        .bind(text(&row.event.payload))
-        .bind(row.metadata)
-        .bind(row.event.recorded_at)
-        .bind(&row.event.leaf_hash[..])
-}
-
-fn bind_command<'q>(insert: Insert<'q>, row: &'q CommandRow) -> Insert<'q> {
-    insert.bind(row.stream).bind(row.command).bind(row.last_position.cast_signed()).bind(row.last_sequence.cast_signed())
-}
-
-async fn insert_blob(connection: &mut SqliteConnection, blob: &Blob) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT OR IGNORE INTO blobs (sha256, size, encoding, bytes) VALUES (?, ?, ?, ?)")
-        .bind(&blob.digest[..])
-        .bind(blob.size as i64)
-        .bind(blob.encoding as i64)
-        .bind(&blob.stored[..])
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// The bytes as text. They were checked when they came in, so nothing is ever replaced.
-fn text(bytes: &Bytes) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+/// The bytes as text; that they are UTF-8 was checked when they came in.
+fn text(bytes: &[u8]) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Text(bytes))
 }

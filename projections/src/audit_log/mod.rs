@@ -5,4 +5,5 @@ mod projection;
 mod read;
 
 pub use projection::AuditLog;
+pub(crate) use projection::model_calls;
 pub use read::{AuditEntry, AuditPage, AuditQuery, AuditReads, MAX_ENTRIES};

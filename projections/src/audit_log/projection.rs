@@ -15,7 +15,7 @@ use std::sync::Arc;
 use strum::VariantNames;
 
 const ROWS: Upsert = Upsert {
-    table: "audit_log_v1",
+    table: "audit_log@",
     columns: &[
         "position",
         "recorded_at",
@@ -51,17 +51,16 @@ impl Projection for AuditLog {
     const NAME: &'static str = "audit_log";
     const VERSION: u32 = 1;
     const TABLES: &'static [Table] = &[Table {
-        name: "audit_log_v1",
+        name: "audit_log",
         key: &["position"],
-        ddl: &[
-            "CREATE TABLE IF NOT EXISTS audit_log_v1 (
-                position BIGINT PRIMARY KEY, recorded_at BIGINT NOT NULL, actor_kind TEXT NOT NULL, actor_id TEXT,
-                on_behalf_of TEXT NOT NULL, action TEXT NOT NULL, resource TEXT NOT NULL, chat_id TEXT,
-                outcome TEXT NOT NULL, summary TEXT NOT NULL)",
-            "CREATE INDEX IF NOT EXISTS audit_log_v1_by_chat ON audit_log_v1 (chat_id, position)",
-            "CREATE INDEX IF NOT EXISTS audit_log_v1_by_actor ON audit_log_v1 (actor_id, position)",
-            "CREATE INDEX IF NOT EXISTS audit_log_v1_by_behalf ON audit_log_v1 (on_behalf_of, position)",
-            "CREATE INDEX IF NOT EXISTS audit_log_v1_by_action ON audit_log_v1 (action, position)",
+        columns: "position BIGINT PRIMARY KEY, recorded_at BIGINT NOT NULL, actor_kind TEXT NOT NULL, actor_id TEXT, \
+                on_behalf_of TEXT NOT NULL, action TEXT NOT NULL, resource TEXT NOT NULL, chat_id TEXT, outcome TEXT \
+                NOT NULL, summary TEXT NOT NULL",
+        indexes: &[
+            ("chat", "chat_id, position"),
+            ("actor", "actor_id, position"),
+            ("behalf", "on_behalf_of, position"),
+            ("action", "action, position"),
         ],
     }];
 
@@ -81,6 +80,11 @@ impl Projection for AuditLog {
         let rows: Vec<_> = events.iter().map(|event| row(event)).collect::<Result<_, _>>()?;
         Ok(ROWS.write(tx, rows).await?)
     }
+}
+
+/// The acts among the events of model calls, which are few: nearly all of them are pieces.
+pub(crate) fn model_calls() -> Filter {
+    Filter::all().types(ModelCallEvent::VARIANTS.iter().copied().filter(|event_type| !PIECES.contains(event_type)))
 }
 
 fn row(event: &Recorded) -> Result<Vec<Value>, ApplyError> {

@@ -2,8 +2,9 @@
 
 use crate::{
     cursor,
-    database::{Conditions, Database, Row, Value, beginning_with},
+    database::{Conditions, Row, Value, beginning_with},
     error::ProjectionError,
+    view::View,
 };
 use docket_domain::ids::{ChatId, UserId};
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,7 @@ pub struct AuditPage {
 /// Reads the audit log.
 #[derive(Clone, Debug)]
 pub struct AuditReads {
-    pub(crate) database: Database,
+    pub(crate) view: View,
 }
 
 impl AuditReads {
@@ -75,11 +76,11 @@ impl AuditReads {
         let conditions = conditions(query)?;
         let sql = format!(
             "SELECT position, recorded_at, actor_kind, actor_id, on_behalf_of, action, resource, chat_id, outcome, summary \
-             FROM audit_log_v1 WHERE {} ORDER BY position DESC LIMIT {}",
+             FROM audit_log@ WHERE {} ORDER BY position DESC LIMIT {}",
             conditions.sql(),
             limit + 1
         );
-        let rows = self.database.read().await?.fetch(&sql, conditions.values).await?;
+        let rows = self.view.read().await?.fetch(&sql, conditions.values).await?;
         let mut entries: Vec<_> = rows.iter().map(entry).collect::<sqlx::Result<_>>()?;
         let more = entries.len() > limit;
         entries.truncate(limit);

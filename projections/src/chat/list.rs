@@ -45,11 +45,11 @@ impl ChatReads {
         let limit = query.limit.clamp(1, MAX_CHATS);
         let conditions = conditions(query)?;
         let sql = format!(
-            "SELECT summary FROM chats_v1 WHERE {} ORDER BY pinned DESC, last_activity_at DESC, id DESC LIMIT {}",
+            "SELECT summary FROM chats@ WHERE {} ORDER BY pinned DESC, last_activity_at DESC, id DESC LIMIT {}",
             conditions.sql(),
             limit + 1
         );
-        let rows = self.database.read().await?.fetch(&sql, conditions.values).await?;
+        let rows = self.view.read().await?.fetch(&sql, conditions.values).await?;
         let mut chats: Vec<ChatSummary> = rows.iter().map(|row| row.document(0)).collect::<sqlx::Result<_>>()?;
         let more = chats.len() > limit;
         chats.truncate(limit);
@@ -74,7 +74,7 @@ fn conditions(query: &ChatQuery) -> Result<Conditions, ProjectionError> {
     }
     for (name, value) in &query.labels {
         conditions.add(
-            "EXISTS (SELECT 1 FROM chat_labels_v1 l WHERE l.chat_id = chats_v1.id AND l.name = ? AND l.value = ?)",
+            "EXISTS (SELECT 1 FROM chat_labels@ l WHERE l.chat_id = chats@.id AND l.name = ? AND l.value = ?)",
             [Value::text(name), Value::text(value)],
         );
     }

@@ -3,34 +3,37 @@
 use docket_domain::{ids::ModelCallId, model_call::ModelCallEvent};
 use docket_eventlog::{Filter, Log, ReadError, Recorded};
 use lru::LruCache;
-use std::{
-    num::NonZeroUsize,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Calls that are kept, the ones least recently heard of or asked for go first.
-const CALLS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-/// Events of one call that are kept; a longer one is read from the log.
-const EVENTS: usize = 8_192;
+/// Events that are kept: about 12 MB, however many calls there are. The calls least recently heard of or asked for go first, and are
+/// read from the log.
+const EVENTS: usize = 32_768;
 
 /// An event of a model call, with its position and time.
-pub(crate) type Delta = (u64, i64, Arc<ModelCallEvent>);
+pub(crate) type Delta = (u64, i64, ModelCallEvent);
 
-/// Knows every event of the calls that began while it listened, up to [`LiveCalls::through`].
+/// Knows every event of the calls that began while it listened, up to [`LiveCalls::through`]. They are decoded when somebody asks:
+/// most are never asked for.
 #[derive(Debug)]
 pub(crate) struct LiveCalls {
-    calls: Mutex<LruCache<ModelCallId, Vec<Delta>>>,
+    calls: Mutex<Calls>,
     through: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Calls {
+    by_id: LruCache<ModelCallId, Vec<Arc<Recorded>>>,
+    events: usize,
 }
 
 impl LiveCalls {
     pub(crate) fn new(from: u64) -> Self {
-        Self { calls: Mutex::new(LruCache::new(CALLS)), through: AtomicU64::new(from) }
+        Self { calls: Mutex::new(Calls { by_id: LruCache::unbounded(), events: 0 }), through: AtomicU64::new(from) }
     }
 
     /// Listens until it is told to stop, or the log is closed.
@@ -56,38 +59,49 @@ impl LiveCalls {
         }
     }
 
-    fn hear(&self, recorded: &Recorded) {
+    fn hear(&self, recorded: &Arc<Recorded>) {
         let Some(id) = model_call_id(recorded) else { return };
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        // An event that cannot be decoded, or one too many, makes a hole: from then on the log has to be asked.
-        let Ok(event) = recorded.decode::<ModelCallEvent>() else { return drop(calls.pop(&id)) };
-        let delta = (recorded.position, recorded.recorded_at, Arc::new(event));
-        if recorded.sequence == 1 {
-            calls.put(id, vec![delta]);
-        } else if let Some(deltas) = calls.get_mut(&id) {
-            deltas.push(delta);
-            if deltas.len() > EVENTS {
-                calls.pop(&id);
-            }
-        }
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).hear(id, recorded.clone());
     }
 
     /// The call's events up to `position`, where they are known.
-    fn known(&self, id: ModelCallId, position: u64) -> Option<Vec<Delta>> {
+    fn known(&self, id: ModelCallId, position: u64) -> Option<Vec<Arc<Recorded>>> {
         if self.through.load(Ordering::Acquire) < position {
             return None;
         }
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(calls.get(&id)?.iter().take_while(|(at, ..)| *at <= position).cloned().collect())
+        Some(calls.by_id.get(&id)?.iter().take_while(|event| event.position <= position).cloned().collect())
     }
 
     /// The call's events up to `position`: from memory, or from the log.
     pub(crate) async fn deltas(&self, log: &Log, id: ModelCallId, position: u64) -> Result<Vec<Delta>, ReadError> {
         match self.known(id, position) {
-            Some(deltas) => Ok(deltas),
+            Some(events) => decoded(&events),
             None => super::time_travel::deltas(log, id, position).await,
         }
     }
+}
+
+impl Calls {
+    fn hear(&mut self, id: ModelCallId, event: Arc<Recorded>) {
+        if event.sequence == 1 {
+            self.by_id.put(id, vec![event]);
+        } else if let Some(events) = self.by_id.get_mut(&id) {
+            events.push(event);
+        } else {
+            return;
+        }
+        self.events += 1;
+        while self.events > EVENTS
+            && let Some((_, events)) = self.by_id.pop_lru()
+        {
+            self.events -= events.len();
+        }
+    }
+}
+
+pub(super) fn decoded(events: &[Arc<Recorded>]) -> Result<Vec<Delta>, ReadError> {
+    events.iter().map(|event| Ok((event.position, event.recorded_at, event.decode()?))).collect()
 }
 
 fn model_call_id(event: &Recorded) -> Option<ModelCallId> {

@@ -27,7 +27,7 @@ const CACHE: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 const SELECT_CHUNK: usize = 256;
 
 const CHATS: Upsert = Upsert {
-    table: "chats_v1",
+    table: "chats@",
     columns: &[
         "id",
         "owner",
@@ -57,14 +57,14 @@ const CHATS: Upsert = Upsert {
     add: &[],
 };
 const MESSAGES: Upsert = Upsert {
-    table: "messages_v1",
+    table: "messages@",
     columns: &["chat_id", "ordinal", "id", "role", "document"],
     key: &["chat_id", "ordinal"],
     replace: &["document"],
     add: &[],
 };
 const LABELS: Upsert = Upsert {
-    table: "chat_labels_v1",
+    table: "chat_labels@",
     columns: &["chat_id", "name", "value"],
     key: &["chat_id", "name"],
     replace: &["value"],
@@ -95,34 +95,27 @@ impl Projection for Chats {
     const VERSION: u32 = 1;
     const TABLES: &'static [Table] = &[
         Table {
-            name: "chats_v1",
+            name: "chats",
             key: &["id"],
             // `title` and `preview` are in lower case, for search. `last_assistant` is where the messages begin that an event
             // can still change.
-            ddl: &[
-                "CREATE TABLE IF NOT EXISTS chats_v1 (
-                    id TEXT PRIMARY KEY, owner TEXT NOT NULL, status TEXT NOT NULL, title TEXT NOT NULL, preview TEXT NOT NULL,
-                    pinned BIGINT NOT NULL, archived BIGINT NOT NULL, last_activity_at BIGINT NOT NULL,
-                    last_assistant BIGINT NOT NULL, document TEXT NOT NULL, summary TEXT NOT NULL)",
-                "CREATE INDEX IF NOT EXISTS chats_v1_by_owner ON chats_v1 (owner, pinned, last_activity_at, id)",
-                "CREATE INDEX IF NOT EXISTS chats_v1_by_activity ON chats_v1 (pinned, last_activity_at, id)",
-            ],
+            columns: "id TEXT PRIMARY KEY, owner TEXT NOT NULL, status TEXT NOT NULL, title TEXT NOT NULL, preview TEXT \
+                NOT NULL, pinned BIGINT NOT NULL, archived BIGINT NOT NULL, last_activity_at BIGINT NOT NULL, \
+                last_assistant BIGINT NOT NULL, document TEXT NOT NULL, summary TEXT NOT NULL",
+            indexes: &[("owner", "owner, pinned, last_activity_at, id"), ("activity", "pinned, last_activity_at, id")],
         },
         Table {
-            name: "messages_v1",
+            name: "messages",
             key: &["chat_id", "ordinal"],
-            ddl: &["CREATE TABLE IF NOT EXISTS messages_v1 (
-                chat_id TEXT NOT NULL, ordinal BIGINT NOT NULL, id TEXT NOT NULL, role TEXT NOT NULL, document TEXT NOT NULL,
-                PRIMARY KEY (chat_id, ordinal))"],
+            columns: "chat_id TEXT NOT NULL, ordinal BIGINT NOT NULL, id TEXT NOT NULL, role TEXT NOT NULL, document TEXT \
+                NOT NULL, PRIMARY KEY (chat_id, ordinal)",
+            indexes: &[],
         },
         Table {
-            name: "chat_labels_v1",
+            name: "chat_labels",
             key: &["chat_id", "name"],
-            ddl: &[
-                "CREATE TABLE IF NOT EXISTS chat_labels_v1 (
-                    chat_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (chat_id, name))",
-                "CREATE INDEX IF NOT EXISTS chat_labels_v1_by_name ON chat_labels_v1 (name, value, chat_id)",
-            ],
+            columns: "chat_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (chat_id, name)",
+            indexes: &[("name", "name, value, chat_id")],
         },
     ];
 
@@ -146,10 +139,6 @@ impl Projection for Chats {
         }
         Ok(())
     }
-
-    fn reset(&mut self) {
-        self.cache.clear();
-    }
 }
 
 impl Chats {
@@ -165,12 +154,12 @@ impl Chats {
         for ids in missing.chunks(SELECT_CHUNK) {
             let list = parameters(1, ids.len());
             let values = || ids.iter().map(Value::id).collect();
-            for row in tx.fetch(&format!("SELECT document FROM chats_v1 WHERE id IN ({list})"), values()).await? {
+            for row in tx.fetch(&format!("SELECT document FROM chats@ WHERE id IN ({list})"), values()).await? {
                 let chat: ChatDocument = row.document(0)?;
                 views.insert(chat.id.0, ChatView { chat, messages: Vec::new() });
             }
             let sql = format!(
-                "SELECT m.document FROM chats_v1 c JOIN messages_v1 m ON m.chat_id = c.id AND m.ordinal >= c.last_assistant \
+                "SELECT m.document FROM chats@ c JOIN messages@ m ON m.chat_id = c.id AND m.ordinal >= c.last_assistant \
                  WHERE c.id IN ({list}) ORDER BY m.chat_id, m.ordinal"
             );
             for row in tx.fetch(&sql, values()).await? {
@@ -220,7 +209,7 @@ async fn write(tx: &mut Transaction, touched: &BTreeMap<Uuid, Touched>) -> sqlx:
     CHATS.write(tx, chats).await?;
     MESSAGES.write(tx, messages).await?;
     for ids in relabelled.chunks(SELECT_CHUNK) {
-        let sql = format!("DELETE FROM chat_labels_v1 WHERE chat_id IN ({})", parameters(1, ids.len()));
+        let sql = format!("DELETE FROM chat_labels@ WHERE chat_id IN ({})", parameters(1, ids.len()));
         tx.execute(&sql, ids.to_vec()).await?;
     }
     LABELS.write(tx, labels).await

@@ -4,16 +4,15 @@ use super::{
     document::{ChatDocument, ChatSnapshot},
     live::LiveCalls,
     message::MessageDocument,
-    projection::{Chats, messages},
+    projection::messages,
     time_travel,
     view::ChatView,
 };
 use crate::{
-    checkpoint,
-    database::{Conditions, Database, Value},
+    database::{Conditions, Value},
     error::ProjectionError,
     progress::Progress,
-    projection::Projection,
+    view::View,
 };
 use docket_domain::ids::ChatId;
 use docket_eventlog::Log;
@@ -43,7 +42,7 @@ pub struct MessagePage {
 /// Reads the chats.
 #[derive(Clone, Debug)]
 pub struct ChatReads {
-    pub(crate) database: Database,
+    pub(crate) view: View,
     pub(crate) log: Log,
     pub(crate) live: Arc<LiveCalls>,
     pub(crate) progress: Arc<Progress>,
@@ -55,8 +54,8 @@ impl ChatReads {
     /// # Errors
     /// When the database cannot be read.
     pub async fn get(&self, id: ChatId) -> Result<Option<ChatDocument>, ProjectionError> {
-        let mut tx = self.database.read().await?;
-        let row = tx.first("SELECT document FROM chats_v1 WHERE id = $1", vec![Value::id(id)]).await?;
+        let mut tx = self.view.read().await?;
+        let row = tx.first("SELECT document FROM chats@ WHERE id = $1", vec![Value::id(id)]).await?;
         Ok(row.map(|row| row.document(0)).transpose()?)
     }
 
@@ -80,8 +79,8 @@ impl ChatReads {
             }
         };
         let sql =
-            format!("SELECT document FROM messages_v1 WHERE {} ORDER BY ordinal {order} LIMIT {}", conditions.sql(), limit + 1);
-        let mut found = messages(&self.database.read().await?.fetch(&sql, conditions.values).await?)?;
+            format!("SELECT document FROM messages@ WHERE {} ORDER BY ordinal {order} LIMIT {}", conditions.sql(), limit + 1);
+        let mut found = messages(&self.view.read().await?.fetch(&sql, conditions.values).await?)?;
         let has_more = found.len() > limit;
         found.truncate(limit);
         if order == "DESC" {
@@ -97,14 +96,14 @@ impl ChatReads {
     pub async fn snapshot(&self, id: ChatId, limit: usize) -> Result<Option<ChatSnapshot>, ProjectionError> {
         // Known before the rows are read, so the rows show every event up to here at least; what is between a lower checkpoint
         // and this position does not concern them.
-        let reached = self.progress.reached();
-        let mut tx = self.database.read().await?;
-        let position = checkpoint::read(&mut tx, Chats::NAME, Chats::VERSION).await?.max(reached);
-        let Some(row) = tx.first("SELECT document FROM chats_v1 WHERE id = $1", vec![Value::id(id)]).await? else {
+        let reached = self.progress.reached().unwrap_or(0);
+        let (mut tx, checkpoint) = self.view.read_at().await?;
+        let position = checkpoint.max(reached);
+        let Some(row) = tx.first("SELECT document FROM chats@ WHERE id = $1", vec![Value::id(id)]).await? else {
             return Ok(None);
         };
         let sql = format!(
-            "SELECT document FROM messages_v1 WHERE chat_id = $1 ORDER BY ordinal DESC LIMIT {}",
+            "SELECT document FROM messages@ WHERE chat_id = $1 ORDER BY ordinal DESC LIMIT {}",
             limit.clamp(1, MAX_MESSAGES)
         );
         let mut newest = messages(&tx.fetch(&sql, vec![Value::id(id)]).await?)?;

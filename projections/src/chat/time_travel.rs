@@ -1,10 +1,13 @@
 //! A chat as of any position, from the log alone.
 
-use super::{document::ChatSnapshot, live::Delta, view::ChatView};
+use super::{
+    document::ChatSnapshot,
+    live::{self, Delta},
+    view::ChatView,
+};
 use docket_domain::{
     chat::ChatEvent,
     ids::{ChatId, ModelCallId},
-    model_call::ModelCallEvent,
 };
 use docket_eventlog::{Log, ReadError, Recorded, StreamId};
 use std::sync::Arc;
@@ -30,9 +33,7 @@ pub async fn at(log: &Log, id: ChatId, position: u64, limit: usize) -> Result<Op
 }
 
 pub(super) async fn deltas(log: &Log, id: ModelCallId, position: u64) -> Result<Vec<Delta>, ReadError> {
-    let events = stream(log, &StreamId::new("model_call", id.to_string()), position).await?;
-    let delta = |event: &Arc<Recorded>| Ok((event.position, event.recorded_at, Arc::new(event.decode::<ModelCallEvent>()?)));
-    events.iter().map(delta).collect()
+    live::decoded(&stream(log, &StreamId::new("model_call", id.to_string()), position).await?)
 }
 
 /// The stream's events up to `position`.

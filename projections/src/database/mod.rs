@@ -17,6 +17,7 @@ pub use rows::{Upsert, parameters};
 pub use transaction::Transaction;
 pub use value::Value;
 
+use crate::generation::Generation;
 use docket_eventlog::DatabaseUrl;
 use sqlx::{
     PgPool, SqlitePool,
@@ -27,6 +28,9 @@ use std::{str::FromStr, time::Duration};
 
 /// The schema of the views on Postgres.
 pub const SCHEMA: &str = "views";
+/// What its connections call themselves on Postgres.
+const APPLICATION: &str = "docket-projections";
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;
 const CONNECTIONS: u32 = 12;
 /// Serialises the creation of tables between processes; "views" in ASCII.
@@ -69,7 +73,7 @@ impl Database {
                     return Err(sqlx::Error::Configuration(format!("schema {schema:?} is not a plain name").into()));
                 }
                 let options = PgConnectOptions::from_str(url)?
-                    .application_name("docket-projections")
+                    .application_name(APPLICATION)
                     .options([("search_path", schema), ("synchronous_commit", "off")]);
                 let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options.clone()).await?;
                 Ok(Self::Postgres { pool, options: Box::new(options), schema: schema.to_owned() })
@@ -80,32 +84,63 @@ impl Database {
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> sqlx::Result<Transaction> {
         match self {
-            Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Transaction::Sqlite),
-            Self::Postgres { pool, .. } => pool.begin().await.map(Transaction::Postgres),
+            Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Transaction::sqlite),
+            Self::Postgres { pool, .. } => pool.begin().await.map(Transaction::postgres),
         }
     }
 
     /// Begins a transaction that reads one state of the database, whatever is written meanwhile.
     pub async fn read(&self) -> sqlx::Result<Transaction> {
         match self {
-            Self::Sqlite { readers, .. } => readers.begin().await.map(Transaction::Sqlite),
+            Self::Sqlite { readers, .. } => readers.begin().await.map(Transaction::sqlite),
             Self::Postgres { pool, .. } => {
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Transaction::Postgres)
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map(Transaction::postgres)
             }
         }
     }
 
-    /// Creates tables that are missing, one process at a time.
-    pub async fn create(&self, statements: &[&str]) -> sqlx::Result<()> {
+    /// Makes tables or indexes that are missing, one process at a time; of one generation, or those that all share.
+    pub(crate) async fn create(&self, statements: &[impl AsRef<str>], generation: Option<&Generation>) -> sqlx::Result<()> {
         let mut tx = self.begin().await?;
+        if let Some(generation) = generation {
+            tx = tx.on(generation);
+        }
         if let Self::Postgres { schema, .. } = self {
             tx.execute("SELECT pg_advisory_xact_lock($1)", vec![Value::int(DDL_LOCK)]).await?;
             tx.execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"), vec![]).await?;
         }
         for statement in statements {
-            tx.execute(statement, vec![]).await?;
+            tx.execute(statement.as_ref(), vec![]).await?;
         }
         tx.commit().await
+    }
+
+    /// From here to the end of the transaction nobody else writes this table, as is always so on SQLite.
+    pub(crate) async fn alone_on(&self, tx: &mut Transaction, table: &str) -> sqlx::Result<()> {
+        if let Self::Postgres { .. } = self {
+            tx.execute(&format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"), vec![]).await?;
+        }
+        Ok(())
+    }
+
+    /// When every transaction that is open now has ended, nobody reads any more what was retired before. On SQLite a reader keeps
+    /// even a dropped table for as long as its transaction lasts, so nobody need wait.
+    pub(crate) async fn readers_gone(&self) -> sqlx::Result<()> {
+        let Self::Postgres { pool, .. } = self else { return Ok(()) };
+        let (now,): (i64,) = sqlx::query_as(&format!("SELECT {} ", micros("clock_timestamp()"))).fetch_one(pool).await?;
+        let open = format!(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1 \
+             AND pid <> pg_backend_pid() AND {} <= $2",
+            micros("xact_start")
+        );
+        loop {
+            let (count,): (i64,) = sqlx::query_as(&open).bind(APPLICATION).bind(now).fetch_one(pool).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            // Nothing wakes us when another process ends a transaction.
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     pub async fn close(&self) {
@@ -117,4 +152,9 @@ impl Database {
             Self::Postgres { pool, .. } => pool.close().await,
         }
     }
+}
+
+/// µs since 1970 of a timestamp of Postgres.
+fn micros(timestamp: &str) -> String {
+    format!("(EXTRACT(EPOCH FROM {timestamp}) * 1000000)::bigint")
 }

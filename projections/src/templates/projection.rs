@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 const ROWS: Upsert = Upsert {
-    table: "templates_v1",
+    table: "templates@",
     columns: &["id", "name", "archived", "popularity", "document"],
     key: &["id"],
     replace: &["name", "archived", "popularity", "document"],
@@ -58,14 +58,11 @@ impl Projection for Templates {
     const NAME: &'static str = "templates";
     const VERSION: u32 = 1;
     const TABLES: &'static [Table] = &[Table {
-        name: "templates_v1",
+        name: "templates",
         key: &["id"],
-        ddl: &[
-            "CREATE TABLE IF NOT EXISTS templates_v1 (
-                id TEXT PRIMARY KEY, name TEXT NOT NULL, archived BIGINT NOT NULL, popularity BIGINT NOT NULL,
-                document TEXT NOT NULL)",
-            "CREATE INDEX IF NOT EXISTS templates_v1_by_name ON templates_v1 (name)",
-        ],
+        columns: "id TEXT PRIMARY KEY, name TEXT NOT NULL, archived BIGINT NOT NULL, popularity BIGINT NOT NULL, \
+                document TEXT NOT NULL",
+        indexes: &[("name", "name")],
     }];
 
     fn filter() -> Filter {
@@ -75,7 +72,7 @@ impl Projection for Templates {
     async fn apply(&mut self, tx: &mut Transaction, events: &[Arc<Recorded>]) -> Result<(), ApplyError> {
         let changes: Vec<_> = events.iter().map(|event| change(event)).collect::<Result<_, _>>()?;
         let ids = changes.iter().map(|(id, _)| *id).collect();
-        let mut templates = documents::<TemplateDocument>(tx, "templates_v1", ids).await?;
+        let mut templates = documents::<TemplateDocument>(tx, "templates@", ids).await?;
         for ((id, change), event) in changes.iter().zip(events) {
             match change {
                 Change::Own(TemplateEvent::Created { name, description, provisioner }) => {

@@ -19,7 +19,7 @@ const MOST: u64 = 1 << 40;
 const SELECT_CHUNK: usize = 256;
 
 const TOTALS: Upsert = Upsert {
-    table: "usage_v1",
+    table: "usage@",
     columns: &[
         "chat_id",
         "user_id",
@@ -38,7 +38,7 @@ const TOTALS: Upsert = Upsert {
     add: &["model_calls", "failed_calls", "input", "cache_read", "cache_write", "output", "reasoning"],
 };
 const OPEN: Upsert = Upsert {
-    table: "usage_open_v1",
+    table: "usage_open@",
     columns: &["model_call_id", "chat_id", "user_id", "model"],
     key: &["model_call_id"],
     replace: &["chat_id", "user_id", "model"],
@@ -63,23 +63,19 @@ impl Projection for Usage {
     const VERSION: u32 = 1;
     const TABLES: &'static [Table] = &[
         Table {
-            name: "usage_v1",
+            name: "usage",
             key: &["chat_id", "user_id", "model", "day"],
-            ddl: &[
-                "CREATE TABLE IF NOT EXISTS usage_v1 (
-                    chat_id TEXT NOT NULL, user_id TEXT NOT NULL, model TEXT NOT NULL, day TEXT NOT NULL,
-                    model_calls BIGINT NOT NULL, failed_calls BIGINT NOT NULL, input BIGINT NOT NULL,
-                    cache_read BIGINT NOT NULL, cache_write BIGINT NOT NULL, output BIGINT NOT NULL,
-                    reasoning BIGINT NOT NULL, PRIMARY KEY (chat_id, user_id, model, day))",
-                "CREATE INDEX IF NOT EXISTS usage_v1_by_user ON usage_v1 (user_id, day)",
-                "CREATE INDEX IF NOT EXISTS usage_v1_by_day ON usage_v1 (day)",
-            ],
+            columns: "chat_id TEXT NOT NULL, user_id TEXT NOT NULL, model TEXT NOT NULL, day TEXT NOT NULL, model_calls \
+                BIGINT NOT NULL, failed_calls BIGINT NOT NULL, input BIGINT NOT NULL, cache_read BIGINT NOT NULL, \
+                cache_write BIGINT NOT NULL, output BIGINT NOT NULL, reasoning BIGINT NOT NULL, PRIMARY KEY \
+                (chat_id, user_id, model, day)",
+            indexes: &[("user", "user_id, day"), ("day", "day")],
         },
         Table {
-            name: "usage_open_v1",
+            name: "usage_open",
             key: &["model_call_id"],
-            ddl: &["CREATE TABLE IF NOT EXISTS usage_open_v1 (
-                model_call_id TEXT PRIMARY KEY, chat_id TEXT NOT NULL, user_id TEXT NOT NULL, model TEXT NOT NULL)"],
+            columns: "model_call_id TEXT PRIMARY KEY, chat_id TEXT NOT NULL, user_id TEXT NOT NULL, model TEXT NOT NULL",
+            indexes: &[],
         },
     ];
 
@@ -125,7 +121,7 @@ impl Projection for Usage {
         OPEN.write(tx, still_open).await?;
         let closed: Vec<_> = closed.difference(&started).map(Value::id).collect();
         for ids in closed.chunks(SELECT_CHUNK) {
-            let sql = format!("DELETE FROM usage_open_v1 WHERE model_call_id IN ({})", parameters(1, ids.len()));
+            let sql = format!("DELETE FROM usage_open@ WHERE model_call_id IN ({})", parameters(1, ids.len()));
             tx.execute(&sql, ids.to_vec()).await?;
         }
         let rows = sums.into_iter().map(|((account, day), sums)| {
@@ -149,7 +145,7 @@ async fn open_calls(tx: &mut Transaction, ids: Vec<Uuid>) -> sqlx::Result<BTreeM
     let mut open = BTreeMap::new();
     for ids in ids.chunks(SELECT_CHUNK) {
         let sql = format!(
-            "SELECT model_call_id, chat_id, user_id, model FROM usage_open_v1 WHERE model_call_id IN ({})",
+            "SELECT model_call_id, chat_id, user_id, model FROM usage_open@ WHERE model_call_id IN ({})",
             parameters(1, ids.len())
         );
         for row in tx.fetch(&sql, ids.iter().map(Value::id).collect()).await? {

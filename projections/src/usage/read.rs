@@ -3,8 +3,9 @@
 use super::day::day;
 use crate::{
     cursor,
-    database::{Conditions, Database, Row, Value},
+    database::{Conditions, Row, Value},
     error::ProjectionError,
+    view::View,
 };
 use docket_domain::ids::{ChatId, UserId};
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ pub struct UsagePage {
 /// Reads the usage.
 #[derive(Clone, Debug)]
 pub struct UsageReads {
-    pub(crate) database: Database,
+    pub(crate) view: View,
 }
 
 impl UsageReads {
@@ -79,16 +80,16 @@ impl UsageReads {
     pub async fn query(&self, query: &UsageQuery) -> Result<UsagePage, ProjectionError> {
         let limit = query.limit.clamp(1, MAX_USAGE_ROWS);
         let mut conditions = conditions(query);
-        let mut tx = self.database.read().await?;
+        let mut tx = self.view.read().await?;
         let sums = COUNTS.map(|count| format!("CAST(COALESCE(SUM({count}), 0) AS BIGINT)")).join(", ");
-        let sql = format!("SELECT {sums} FROM usage_v1 WHERE {}", conditions.sql());
+        let sql = format!("SELECT {sums} FROM usage@ WHERE {}", conditions.sql());
         let totals = tx.first(&sql, conditions.values.clone()).await?.ok_or(sqlx::Error::RowNotFound)?;
         if let Some(cursor) = &query.cursor {
             let key: [String; 4] = cursor::read(cursor)?;
             conditions.add("(day, chat_id, user_id, model) < (?, ?, ?, ?)", key.map(Value::text));
         }
         let sql = format!(
-            "SELECT chat_id, user_id, model, day, {} FROM usage_v1 WHERE {} \
+            "SELECT chat_id, user_id, model, day, {} FROM usage@ WHERE {} \
              ORDER BY day DESC, chat_id DESC, user_id DESC, model DESC LIMIT {}",
             COUNTS.join(", "),
             conditions.sql(),

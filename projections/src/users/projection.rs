@@ -19,21 +19,17 @@ impl Projection for Users {
     const VERSION: u32 = 1;
     const TABLES: &'static [Table] = &[
         Table {
-            name: "users_v1",
+            name: "users",
             key: &["id"],
-            ddl: &["CREATE TABLE IF NOT EXISTS users_v1 (
-                id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, document TEXT NOT NULL)"],
+            columns: "id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, document TEXT NOT NULL",
+            indexes: &[],
         },
         Table {
-            name: "tokens_v1",
+            name: "tokens",
             key: &["id"],
-            ddl: &[
-                "CREATE TABLE IF NOT EXISTS tokens_v1 (
-                    id TEXT PRIMARY KEY, user_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, expires_at BIGINT,
-                    issued_at BIGINT NOT NULL)",
-                "CREATE INDEX IF NOT EXISTS tokens_v1_by_sha256 ON tokens_v1 (sha256)",
-                "CREATE INDEX IF NOT EXISTS tokens_v1_by_user ON tokens_v1 (user_id)",
-            ],
+            columns: "id TEXT PRIMARY KEY, user_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, expires_at \
+                BIGINT, issued_at BIGINT NOT NULL",
+            indexes: &[("sha256", "sha256"), ("user", "user_id")],
         },
     ];
 
@@ -53,7 +49,7 @@ impl Projection for Users {
 async fn apply(tx: &mut Transaction, recorded: &Recorded) -> Result<(), ApplyError> {
     let id = UserId(stream_uuid(recorded)?);
     let event: UserEvent = recorded.decode()?;
-    let row = tx.first("SELECT document FROM users_v1 WHERE id = $1", vec![Value::id(id)]).await?;
+    let row = tx.first("SELECT document FROM users@ WHERE id = $1", vec![Value::id(id)]).await?;
     let user = row.map(|row| row.document::<UserDocument>(0)).transpose()?;
     let Some(mut user) = user.or_else(|| UserDocument::created(id, recorded.recorded_at, &event)) else {
         return Err(ApplyError::Unfit("the user was never created".to_owned()));
@@ -64,7 +60,7 @@ async fn apply(tx: &mut Transaction, recorded: &Recorded) -> Result<(), ApplyErr
         UserEvent::Created { .. } => {}
         UserEvent::RoleChanged { role } => user.role = *role,
         UserEvent::TokenIssued { token_id, name, sha256, expires_at } => {
-            let sql = "INSERT INTO tokens_v1 (id, user_id, name, sha256, expires_at, issued_at) \
+            let sql = "INSERT INTO tokens@ (id, user_id, name, sha256, expires_at, issued_at) \
                        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING";
             let values = vec![
                 Value::id(token_id),
@@ -77,11 +73,11 @@ async fn apply(tx: &mut Transaction, recorded: &Recorded) -> Result<(), ApplyErr
             tx.execute(sql, values).await?;
         }
         UserEvent::TokenRevoked { token_id } => {
-            let sql = "DELETE FROM tokens_v1 WHERE id = $1 AND user_id = $2";
+            let sql = "DELETE FROM tokens@ WHERE id = $1 AND user_id = $2";
             tx.execute(sql, vec![Value::id(token_id), Value::id(id)]).await?;
         }
     }
-    let sql = "INSERT INTO users_v1 (id, name, role, document) VALUES ($1, $2, $3, $4) \
+    let sql = "INSERT INTO users@ (id, name, role, document) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, document = excluded.document";
     let values = vec![Value::id(id), Value::text(&user.name), Value::id(user.role), Value::document(&user)?];
     tx.execute(sql, values).await?;

@@ -2,18 +2,19 @@
 
 use super::document::{TokenDocument, UserDocument};
 use crate::{
-    database::{Database, Row, Value},
+    database::{Row, Value},
     error::ProjectionError,
+    view::View,
 };
 use docket_domain::ids::UserId;
 
 const TOKENS: &str = "SELECT t.id, t.user_id, t.name, u.role, t.expires_at, t.issued_at \
-                      FROM tokens_v1 t JOIN users_v1 u ON u.id = t.user_id";
+                      FROM tokens@ t JOIN users@ u ON u.id = t.user_id";
 
 /// Reads users and tokens.
 #[derive(Clone, Debug)]
 pub struct UserReads {
-    pub(crate) database: Database,
+    pub(crate) view: View,
 }
 
 impl UserReads {
@@ -22,15 +23,15 @@ impl UserReads {
     /// # Errors
     /// When the database cannot be read.
     pub async fn list(&self) -> Result<Vec<UserDocument>, ProjectionError> {
-        let rows = self.database.read().await?.fetch("SELECT document FROM users_v1 ORDER BY name, id", vec![]).await?;
+        let rows = self.view.read().await?.fetch("SELECT document FROM users@ ORDER BY name, id", vec![]).await?;
         Ok(rows.iter().map(|row| row.document(0)).collect::<sqlx::Result<_>>()?)
     }
 
     /// # Errors
     /// When the database cannot be read.
     pub async fn get(&self, id: UserId) -> Result<Option<UserDocument>, ProjectionError> {
-        let mut tx = self.database.read().await?;
-        let row = tx.first("SELECT document FROM users_v1 WHERE id = $1", vec![Value::id(id)]).await?;
+        let mut tx = self.view.read().await?;
+        let row = tx.first("SELECT document FROM users@ WHERE id = $1", vec![Value::id(id)]).await?;
         Ok(row.map(|row| row.document(0)).transpose()?)
     }
 
@@ -39,7 +40,7 @@ impl UserReads {
     /// # Errors
     /// When the database cannot be read.
     pub async fn token(&self, sha256: &str) -> Result<Option<TokenDocument>, ProjectionError> {
-        let mut tx = self.database.read().await?;
+        let mut tx = self.view.read().await?;
         let row = tx.first(&format!("{TOKENS} WHERE t.sha256 = $1 ORDER BY t.id LIMIT 1"), vec![Value::text(sha256)]).await?;
         Ok(row.as_ref().map(token).transpose()?)
     }
@@ -50,7 +51,7 @@ impl UserReads {
     /// When the database cannot be read.
     pub async fn tokens(&self, user: UserId) -> Result<Vec<TokenDocument>, ProjectionError> {
         let sql = format!("{TOKENS} WHERE t.user_id = $1 ORDER BY t.issued_at, t.id");
-        let rows = self.database.read().await?.fetch(&sql, vec![Value::id(user)]).await?;
+        let rows = self.view.read().await?.fetch(&sql, vec![Value::id(user)]).await?;
         Ok(rows.iter().map(token).collect::<sqlx::Result<_>>()?)
     }
 }

@@ -15,14 +15,14 @@ use std::{collections::BTreeSet, sync::Arc};
 pub const MAX_LOG_LINES: usize = 2_000;
 
 const WORKSPACES: Upsert = Upsert {
-    table: "workspaces_v1",
+    table: "workspaces@",
     columns: &["id", "owner", "chat_id", "status", "created_at", "document"],
     key: &["id"],
     replace: &["status", "document"],
     add: &[],
 };
 const LINES: Upsert = Upsert {
-    table: "build_log_v1",
+    table: "build_log@",
     columns: &["workspace_id", "position", "recorded_at", "build_id", "line"],
     key: &["workspace_id", "position"],
     replace: &[],
@@ -37,22 +37,18 @@ impl Projection for Workspaces {
     const VERSION: u32 = 1;
     const TABLES: &'static [Table] = &[
         Table {
-            name: "workspaces_v1",
+            name: "workspaces",
             key: &["id"],
-            ddl: &[
-                "CREATE TABLE IF NOT EXISTS workspaces_v1 (
-                    id TEXT PRIMARY KEY, owner TEXT NOT NULL, chat_id TEXT, status TEXT NOT NULL, created_at BIGINT NOT NULL,
-                    document TEXT NOT NULL)",
-                "CREATE INDEX IF NOT EXISTS workspaces_v1_by_owner ON workspaces_v1 (owner, created_at, id)",
-                "CREATE INDEX IF NOT EXISTS workspaces_v1_by_age ON workspaces_v1 (created_at, id)",
-            ],
+            columns: "id TEXT PRIMARY KEY, owner TEXT NOT NULL, chat_id TEXT, status TEXT NOT NULL, created_at BIGINT NOT \
+                NULL, document TEXT NOT NULL",
+            indexes: &[("owner", "owner, created_at, id"), ("age", "created_at, id")],
         },
         Table {
-            name: "build_log_v1",
+            name: "build_log",
             key: &["workspace_id", "position"],
-            ddl: &["CREATE TABLE IF NOT EXISTS build_log_v1 (
-                workspace_id TEXT NOT NULL, position BIGINT NOT NULL, recorded_at BIGINT NOT NULL, build_id TEXT NOT NULL,
-                line TEXT NOT NULL, PRIMARY KEY (workspace_id, position))"],
+            columns: "workspace_id TEXT NOT NULL, position BIGINT NOT NULL, recorded_at BIGINT NOT NULL, build_id TEXT NOT \
+                NULL, line TEXT NOT NULL, PRIMARY KEY (workspace_id, position)",
+            indexes: &[],
         },
     ];
 
@@ -64,7 +60,7 @@ impl Projection for Workspaces {
         let decoded = events.iter().map(|event| Ok((stream_uuid(event)?, event, event.decode::<WorkspaceEvent>()?)));
         let decoded: Vec<_> = decoded.collect::<Result<_, ApplyError>>()?;
         let ids: BTreeSet<_> = decoded.iter().map(|(id, ..)| *id).collect();
-        let mut workspaces = documents::<WorkspaceDocument>(tx, "workspaces_v1", ids).await?;
+        let mut workspaces = documents::<WorkspaceDocument>(tx, "workspaces@", ids).await?;
         let mut lines = Vec::new();
         let mut logged = BTreeSet::new();
         for (id, recorded, event) in &decoded {
@@ -90,7 +86,7 @@ impl Projection for Workspaces {
         LINES.write(tx, lines).await?;
         for id in logged {
             let sql = format!(
-                "DELETE FROM build_log_v1 WHERE workspace_id = $1 AND position <= (SELECT position FROM build_log_v1 \
+                "DELETE FROM build_log@ WHERE workspace_id = $1 AND position <= (SELECT position FROM build_log@ \
                  WHERE workspace_id = $2 ORDER BY position DESC LIMIT 1 OFFSET {MAX_LOG_LINES})"
             );
             tx.execute(&sql, vec![Value::id(id), Value::id(id)]).await?;

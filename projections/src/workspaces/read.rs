@@ -3,8 +3,9 @@
 use super::document::{BuildLogLine, WorkspaceDocument};
 use crate::{
     cursor,
-    database::{Conditions, Database, Value},
+    database::{Conditions, Value},
     error::ProjectionError,
+    view::View,
 };
 use docket_domain::{
     ids::{ChatId, UserId, WorkspaceId},
@@ -38,15 +39,15 @@ pub struct WorkspacePage {
 /// Reads the workspaces.
 #[derive(Clone, Debug)]
 pub struct WorkspaceReads {
-    pub(crate) database: Database,
+    pub(crate) view: View,
 }
 
 impl WorkspaceReads {
     /// # Errors
     /// When the database cannot be read.
     pub async fn get(&self, id: WorkspaceId) -> Result<Option<WorkspaceDocument>, ProjectionError> {
-        let mut tx = self.database.read().await?;
-        let row = tx.first("SELECT document FROM workspaces_v1 WHERE id = $1", vec![Value::id(id)]).await?;
+        let mut tx = self.view.read().await?;
+        let row = tx.first("SELECT document FROM workspaces@ WHERE id = $1", vec![Value::id(id)]).await?;
         Ok(row.map(|row| row.document(0)).transpose()?)
     }
 
@@ -70,11 +71,11 @@ impl WorkspaceReads {
             conditions.add("(created_at, id) < (?, ?)", [Value::int(at), Value::text(id)]);
         }
         let sql = format!(
-            "SELECT document FROM workspaces_v1 WHERE {} ORDER BY created_at DESC, id DESC LIMIT {}",
+            "SELECT document FROM workspaces@ WHERE {} ORDER BY created_at DESC, id DESC LIMIT {}",
             conditions.sql(),
             limit + 1
         );
-        let rows = self.database.read().await?.fetch(&sql, conditions.values).await?;
+        let rows = self.view.read().await?.fetch(&sql, conditions.values).await?;
         let mut workspaces: Vec<WorkspaceDocument> = rows.iter().map(|row| row.document(0)).collect::<sqlx::Result<_>>()?;
         let more = workspaces.len() > limit;
         workspaces.truncate(limit);
@@ -88,8 +89,8 @@ impl WorkspaceReads {
     /// # Errors
     /// When the database cannot be read.
     pub async fn build_log(&self, id: WorkspaceId) -> Result<Vec<BuildLogLine>, ProjectionError> {
-        let sql = "SELECT position, recorded_at, build_id, line FROM build_log_v1 WHERE workspace_id = $1 ORDER BY position";
-        let rows = self.database.read().await?.fetch(sql, vec![Value::id(id)]).await?;
+        let sql = "SELECT position, recorded_at, build_id, line FROM build_log@ WHERE workspace_id = $1 ORDER BY position";
+        let rows = self.view.read().await?.fetch(sql, vec![Value::id(id)]).await?;
         let line = |row: &crate::database::Row| {
             Ok(BuildLogLine { position: row.count(0)?, recorded_at: row.int(1)?, build_id: row.parsed(2)?, line: row.text(3)? })
         };

@@ -17,8 +17,8 @@ async fn refuse(fixture: &Fixture, payload: &str) {
         ),
         Fixture::Postgres(_) => format!(
             "CREATE FUNCTION picky() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-               IF new.payload::text LIKE '%{payload}%' THEN RAISE EXCEPTION 'not that'; END IF; RETURN new; END $$; \
-             CREATE TRIGGER picky BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION picky()"
+               IF new.payload LIKE '%{payload}%' THEN RAISE EXCEPTION 'not that'; END IF; RETURN new; END $$; \
+             CREATE TRIGGER picky BEFORE INSERT ON log_events FOR EACH ROW EXECUTE FUNCTION picky()"
         ),
     };
     fixture.sql(&sql).await.unwrap();

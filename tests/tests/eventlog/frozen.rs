@@ -1,7 +1,11 @@
-//! A process that stands still in the middle of a transaction, with the lock that gives out positions.
+//! Somebody who stands still: a process as a whole, or in the middle of a transaction with the lock that gives out positions.
 
-use crate::fixture::*;
-use docket_eventlog::{AppendError, DatabaseUrl};
+use crate::{
+    fixture::*,
+    killed::{run, said},
+};
+use docket_eventlog::{AppendError, DatabaseUrl, Log, Options};
+use rustix::process::{Pid, Signal, kill_process};
 use std::time::{Duration, Instant};
 
 /// The batch of one process waits in its transaction for something that never comes. The other process is answered within the time
@@ -13,8 +17,8 @@ async fn a_frozen_batch_holds_up_the_others_for_a_bounded_time() {
     let (one, other) = (fixture.open().await, fixture.open().await);
     one.append(append(&chat("before"), "1")).await.unwrap();
     let sql = "CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-                 IF new.payload::text = '\"freeze\"' THEN SET LOCAL lock_timeout = 0; PERFORM pg_advisory_xact_lock(1); END IF; RETURN new; END $$; \
-               CREATE TRIGGER stand_still AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION stand_still()";
+                 IF new.payload = '\"freeze\"' THEN SET LOCAL lock_timeout = 0; PERFORM pg_advisory_xact_lock(1); END IF; RETURN new; END $$; \
+               CREATE TRIGGER stand_still AFTER INSERT ON log_events FOR EACH ROW EXECUTE FUNCTION stand_still()";
     fixture.sql(sql).await.unwrap();
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let mut holder = pool.acquire().await.unwrap();
@@ -50,4 +54,79 @@ async fn a_frozen_batch_holds_up_the_others_for_a_bounded_time() {
     assert_eq!(written, new(2, 1));
     assert_eq!(one.append(append(&chat("frozen"), "\"after\"")).await, Ok(new(3, 1)));
     assert_eq!(assert_sound(&other).await.len(), 3);
+}
+
+/// A batch is one statement, which the server ends by itself: a process that stops anywhere around it holds up nobody, and goes on as
+/// if nothing had been.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_process_holds_up_nobody() {
+    const ROUNDS: u64 = 20;
+    let fixture = Fixture::postgres();
+    let log = fixture.open().await;
+    let (child, mut output) = run(&fixture.url().to_string());
+    let pid = Pid::from_child(&child.0);
+    let mut acknowledged = Vec::new();
+    for round in 0..ROUNDS {
+        for _ in 0..7 {
+            acknowledged.push(said(&mut output).expect("it goes on"));
+        }
+        kill_process(pid, Signal::STOP).unwrap();
+        for number in 0..5 {
+            log.append(append(&chat("ours"), format!("\"{round}/{number}\""))).await.unwrap();
+        }
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+    drop(child);
+    while let Some(line) = said(&mut output) {
+        acknowledged.push(line);
+    }
+    let events = assert_sound(&log).await;
+    assert_eq!(events.iter().filter(|event| event.stream == chat("ours")).count() as u64, ROUNDS * 5);
+    for line in &acknowledged {
+        let fields: Vec<_> = line.splitn(3, ' ').collect();
+        if let ["event", position, payload] = fields[..] {
+            assert_eq!(events[position.parse::<usize>().unwrap() - 1].payload, payload, "{position}");
+        }
+    }
+}
+
+/// A stock writer that goes away in the middle of its transaction is ended by whoever waits for it, before that one is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_idles_with_the_lock_is_ended() {
+    let fixture = Fixture::postgres();
+    let DatabaseUrl::Postgres(url) = fixture.url() else { unreachable!() };
+    let (one, other) = (fixture.open().await, fixture.open().await);
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let mut idle = pool.begin().await.unwrap();
+    let insert = "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata) \
+                  VALUES ('chat', 'idle', 1, 'chat.noted', '1.0', '{}', '{}')";
+    sqlx::query(insert).execute(&mut *idle).await.unwrap();
+    // One of them waits for the lock, the other behind it.
+    let waiting = futures_util::future::join(one.append(append(&chat("a"), "1")), other.append(append(&chat("b"), "1"))).await;
+    let mut positions = [waiting.0.unwrap(), waiting.1.unwrap()].map(|appended| appended.last_position);
+    positions.sort_unstable();
+    assert_eq!(positions, [1, 2]);
+    assert!(sqlx::query("SELECT 1").execute(&mut *idle).await.is_err());
+    assert_eq!(assert_sound(&one).await.len(), 2);
+}
+
+/// Where the log's role may not end the session, the refusal says who it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_may_not_be_ended_is_named() {
+    let fixture = Fixture::postgres();
+    let DatabaseUrl::Postgres(url) = fixture.url() else { unreachable!() };
+    let role = format!("plain_{}", uuid::Uuid::now_v7().simple());
+    fixture.sql(&format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}")).await.unwrap();
+    let as_role = DatabaseUrl::Postgres(url.replace("//postgres@", &format!("//{role}@")));
+    let log = Log::open(&as_role, Options::default()).await.unwrap();
+    log.append(append(&chat("a"), "1")).await.unwrap();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let mut idle = pool.begin().await.unwrap();
+    sqlx::query("SELECT docket_lock_head()").execute(&mut *idle).await.unwrap();
+    let (pid,): (i32,) = sqlx::query_as("SELECT pg_backend_pid()").fetch_one(&mut *idle).await.unwrap();
+    let Err(AppendError::Storage { reason }) = log.append(append(&chat("a"), "2")).await else { panic!("it was written") };
+    assert!(reason.contains("lock timeout") && reason.contains(&format!("session {pid} of role \"postgres\"")), "{reason}");
+    idle.rollback().await.unwrap();
+    assert_eq!(log.append(append(&chat("a"), "2")).await, Ok(new(2, 2)));
+    assert_eq!(assert_sound(&log).await.len(), 2);
 }

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::{
     collections::{HashMap, HashSet},
     io::{BufRead, BufReader, Write},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ fn say(line: &str) {
 }
 
 /// Not left running, however the test ends.
-struct Killed(Child);
+pub struct Killed(pub Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -68,26 +68,40 @@ impl Drop for Killed {
     }
 }
 
-/// Runs a child, kills it after so many lines, and gives all that it said.
-fn run_and_kill(url: &str, lines: usize) -> Vec<String> {
+/// Starts a child.
+pub fn run(url: &str) -> (Killed, BufReader<ChildStdout>) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "killed::child", "--nocapture"]).env(URL, url);
     let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
-    let mut output = BufReader::new(child.0.stdout.take().unwrap());
-    let mut said = Vec::new();
+    let output = BufReader::new(child.0.stdout.take().unwrap());
+    (child, output)
+}
+
+/// The next that a child says of what was acknowledged. None when it has ended.
+pub fn said(output: &mut BufReader<ChildStdout>) -> Option<String> {
     loop {
         let mut line = String::new();
         if output.read_line(&mut line).unwrap() == 0 {
-            assert!(said.len() >= lines, "the child ended by itself");
-            return said;
+            return None;
         }
         if let Some((_, text)) = line.strip_suffix('\n').and_then(|line| line.split_once(MARK)) {
-            said.push(text.to_owned());
+            return Some(text.to_owned());
         }
-        if said.len() == lines {
+    }
+}
+
+/// Runs a child, kills it after so many lines, and gives all that it said.
+fn run_and_kill(url: &str, lines: usize) -> Vec<String> {
+    let (mut child, mut output) = run(url);
+    let mut all = Vec::new();
+    while let Some(line) = said(&mut output) {
+        all.push(line);
+        if all.len() == lines {
             child.0.kill().unwrap();
         }
     }
+    assert!(all.len() >= lines, "the child ended by itself");
+    all
 }
 
 async fn what_was_acknowledged_is_there_after_a_kill(fixture: Fixture) {

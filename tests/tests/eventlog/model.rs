@@ -1,132 +1,251 @@
-//! Random histories against a log that is a list.
+//! Random histories of several handles against a log that is a list.
 
-use crate::fixture::*;
-use docket_domain::{Metadata, ids::CommandId};
-use docket_eventlog::{Append, AppendError, Appended, Expected, Filter, Log};
+use crate::{fixture::*, reference::*};
+use docket_eventlog::{AppendError, Log, Options, ReadError, Subscription};
+use futures_util::future::join_all;
 use proptest::{collection::vec, prelude::*};
-use std::collections::HashMap;
-use uuid::Uuid;
+use std::time::Duration;
 
+/// A test that waits in vain fails instead of hanging.
+const DEADLINE: Duration = Duration::from_secs(60);
+const READERS: usize = 3;
+
+/// Each step is done at one of the handles, or by one of the readers.
 #[derive(Clone, Debug)]
 enum Step {
-    Append { stream: u8, scope: Option<u8>, expected: Expected, events: usize, command: Option<u8> },
-    ReadStream { stream: u8, after: u64, limit: usize },
-    ReadAll { after: u64, limit: usize, scope: Option<u8> },
-    Reopen,
+    /// Sent together, in this order.
+    Append(usize, Vec<Request>),
+    ReadStream {
+        at: usize,
+        stream: u8,
+        after: u64,
+        limit: usize,
+    },
+    ReadAll {
+        at: usize,
+        after: u64,
+        limit: usize,
+        choice: Choice,
+    },
+    Blob {
+        at: usize,
+        blob: u8,
+    },
+    Bookmark {
+        at: usize,
+        name: u8,
+        position: u64,
+    },
+    /// The reader takes what is there.
+    Follow {
+        reader: usize,
+    },
+    /// The reader goes away and comes back at another handle.
+    Reconnect {
+        reader: usize,
+        at: usize,
+    },
+    /// The handle is closed and opened.
+    Reopen {
+        at: usize,
+    },
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let expected = prop_oneof![
-        3 => Just(Expected::Any),
-        1 => Just(Expected::NoStream),
-        2 => (0..6u64).prop_map(Expected::Exact),
-    ];
-    let append = (0..4u8, proptest::option::of(0..3u8), expected, 1..20usize, proptest::option::weighted(0.3, 0..6u8));
+fn steps() -> impl Strategy<Value = Step> {
+    let at = || 0..8usize;
     prop_oneof![
-        6 => append.prop_map(|(stream, scope, expected, events, command)| Step::Append { stream, scope, expected, events, command }),
-        2 => (0..4u8, 0..30u64, 1..10usize).prop_map(|(stream, after, limit)| Step::ReadStream { stream, after, limit }),
-        2 => (0..60u64, 1..40usize, proptest::option::of(0..3u8))
-            .prop_map(|(after, limit, scope)| Step::ReadAll { after, limit, scope }),
-        1 => Just(Step::Reopen),
+        6 => (at(), vec(requests(), 1..2)).prop_map(|(at, requests)| Step::Append(at, requests)),
+        2 => (at(), vec(requests(), 2..9)).prop_map(|(at, requests)| Step::Append(at, requests)),
+        2 => (at(), 0..STREAMS, 0..40u64, 1..30usize)
+            .prop_map(|(at, stream, after, limit)| Step::ReadStream { at, stream, after, limit }),
+        2 => (at(), 0..90u64, 1..50usize, choices()).prop_map(|(at, after, limit, choice)| Step::ReadAll { at, after, limit, choice }),
+        1 => (at(), 0..BLOBS).prop_map(|(at, blob)| Step::Blob { at, blob }),
+        1 => (at(), 0..3u8, 0..90u64).prop_map(|(at, name, position)| Step::Bookmark { at, name, position }),
+        4 => (0..READERS).prop_map(|reader| Step::Follow { reader }),
+        3 => (0..READERS, at()).prop_map(|(reader, at)| Step::Reconnect { reader, at }),
+        1 => at().prop_map(|at| Step::Reopen { at }),
     ]
 }
 
-/// What a log should be.
-#[derive(Default)]
-struct Model {
-    /// (stream, scope, sequence) of each event.
-    events: Vec<(u8, Option<u8>, u64)>,
-    commands: HashMap<(u8, u8), Appended>,
+/// A subscription that is there for the whole history, through all its reconnections.
+struct Reader {
+    at: usize,
+    choice: Choice,
+    subscription: Subscription,
+    seen: usize,
 }
 
-impl Model {
-    fn append(
-        &mut self,
-        stream: u8,
-        scope: Option<u8>,
-        expected: Expected,
-        events: usize,
-        command: Option<u8>,
-    ) -> Result<Appended, u64> {
-        if let Some(old) = command.and_then(|command| self.commands.get(&(stream, command))) {
-            return Ok(Appended { repeated: true, ..*old });
+struct Run {
+    fixture: Fixture,
+    logs: Vec<Log>,
+    readers: Vec<Reader>,
+    reference: Reference,
+}
+
+impl Run {
+    async fn new(fixture: Fixture, handles: usize, choices: Vec<Choice>) -> Self {
+        let mut logs = Vec::new();
+        for _ in 0..handles {
+            logs.push(open(&fixture).await);
         }
-        let actual = self.events.iter().filter(|event| event.0 == stream).count() as u64;
-        match expected {
-            Expected::Exact(sequence) if sequence != actual => return Err(actual),
-            Expected::NoStream if actual > 0 => return Err(actual),
-            _ => {}
-        }
-        self.events.extend((1..=events as u64).map(|number| (stream, scope, actual + number)));
-        let appended = new(self.events.len() as u64, actual + events as u64);
-        command.map(|command| self.commands.insert((stream, command), appended));
-        Ok(appended)
+        let reader = |(number, choice): (usize, Choice)| {
+            let at = number % handles;
+            Reader { at, subscription: logs[at].subscribe(0, choice.filter()), choice, seen: 0 }
+        };
+        let readers = choices.into_iter().enumerate().map(reader).collect();
+        Self { fixture, logs, readers, reference: Reference::default() }
     }
-}
 
-fn id(number: u8) -> Uuid {
-    Uuid::from_u128(u128::from(number) + 1)
-}
-
-async fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let fixture = Fixture::sqlite();
-    let (mut log, mut model) = (relaxed(&fixture).await, Model::default());
-    for step in steps {
+    async fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
-            Step::Append { stream, scope, expected, events, command } => {
-                let mut metadata = Metadata::system();
-                metadata.command = command.map(|command| CommandId(id(command)));
-                let events_new = (0..events).map(|number| event(number.to_string())).collect();
-                let request =
-                    Append { scope: scope.map(id), expected, events: events_new, metadata, ..append(&chat(stream), "") };
-                let outcome = log.append(request).await.map_err(|error| match error {
-                    AppendError::Conflict { actual, .. } => actual,
-                    error => panic!("{error}"),
-                });
-                prop_assert_eq!(outcome, model.append(stream, scope, expected, events, command));
+            Step::Append(at, requests) => self.append(at % self.logs.len(), &requests).await,
+            Step::ReadStream { at, stream: number, after, limit } => {
+                let page = self.log(at).read_stream(&stream(number), after, limit).await.unwrap();
+                self.reference.check_stream(number, after, limit, &page)
             }
-            Step::ReadStream { stream, after, limit } => {
-                let read = log.read_stream(&chat(stream), after, limit).await.unwrap();
-                let mut modelled =
-                    (1..).zip(&model.events).filter(|(_, event)| event.0 == stream && event.2 > after).take(limit);
-                prop_assert!(
-                    read.iter()
-                        .all(|event| modelled.next().is_some_and(|(at, e)| (at, e.2) == (event.position, event.sequence)))
-                );
-                prop_assert!(modelled.next().is_none());
-            }
-            Step::ReadAll { after, limit, scope } => {
-                let filter = scope.map_or_else(Filter::all, |scope| Filter::scope(id(scope)));
-                let page = log.read_all(after, &filter, limit).await.unwrap();
-                let wanted = |event: &(u8, Option<u8>, u64)| scope.is_none() || event.1 == scope;
-                let modelled =
-                    (1..).zip(&model.events).filter(|(at, event)| *at > after && *at <= page.through && wanted(event));
-                prop_assert!(page.events.iter().map(|event| event.position).eq(modelled.map(|(at, _)| at)));
+            Step::ReadAll { at, after, limit, choice } => {
+                let page = self.log(at).read_all(after, &choice.filter(), limit).await.unwrap();
                 prop_assert!(page.events.len() <= limit);
-                let end = page.through == after.max(model.events.len() as u64);
+                let end = page.through == after.max(self.reference.events.len() as u64);
                 prop_assert!(end || page.through > after, "no way forward");
+                self.reference.check_page(&choice, after, page.through, &page.events)
             }
-            Step::Reopen => {
-                log.close().await;
-                log = relaxed(&fixture).await;
+            Step::Blob { at, blob: number } => {
+                let blob = blob(number);
+                let found = self
+                    .log(at)
+                    .blob(&blob.sha256())
+                    .await
+                    .unwrap()
+                    .map(|content| docket_eventlog::Blob::new(content).sha256());
+                prop_assert_eq!(found, self.reference.blobs.contains(&number).then(|| blob.sha256()));
+                Ok(())
             }
+            Step::Bookmark { at, name, position } => {
+                let key = name.to_string();
+                let found = self.log(at).load_bookmark(&key).await.unwrap().map(|bookmark| (bookmark.position, bookmark.state));
+                prop_assert_eq!(found.as_ref(), self.reference.bookmarks.get(&name));
+                let state = vec![name; position as usize];
+                self.log(at + 1).save_bookmark(&key, position, state.clone()).await.unwrap();
+                self.reference.bookmarks.insert(name, (position, state));
+                Ok(())
+            }
+            Step::Follow { reader } => self.follow(reader).await,
+            Step::Reconnect { reader, at } => {
+                let at = at % self.logs.len();
+                let reader = &mut self.readers[reader];
+                reader.subscription = self.logs[at].subscribe(reader.subscription.position(), reader.choice.filter());
+                reader.at = at;
+                Ok(())
+            }
+            Step::Reopen { at } => self.reopen(at % self.logs.len()).await,
         }
     }
-    prop_assert_eq!(assert_sound(&log).await.len(), model.events.len());
-    Ok(())
+
+    fn log(&self, at: usize) -> &Log {
+        &self.logs[at % self.logs.len()]
+    }
+
+    async fn append(&mut self, at: usize, requests: &[Request]) -> Result<(), TestCaseError> {
+        let first = self.reference.sent() + 1;
+        let sent: Vec<_> = requests.iter().map(|request| self.reference.request(request)).collect();
+        let outcomes = join_all(sent.into_iter().map(|append| self.logs[at].append(append))).await;
+        for (number, (request, outcome)) in requests.iter().zip(outcomes).enumerate() {
+            let outcome = outcome.map_err(|error| match error {
+                AppendError::Conflict { actual, .. } => actual,
+                error => panic!("{error}"),
+            });
+            prop_assert_eq!(outcome, self.reference.append(request, first + number));
+        }
+        Ok(())
+    }
+
+    /// Until the reader has everything that was acknowledged.
+    async fn follow(&mut self, reader: usize) -> Result<(), TestCaseError> {
+        while self.readers[reader].subscription.position() < self.reference.events.len() as u64 {
+            let next = self.readers[reader].subscription.next();
+            let batch = tokio::time::timeout(DEADLINE, next).await.expect("a batch in time").unwrap();
+            self.take(reader, &batch)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, reader: usize, batch: &docket_eventlog::Batch) -> Result<(), TestCaseError> {
+        let Reader { choice, seen, .. } = &mut self.readers[reader];
+        // What a reader has seen so far is a matter of positions: where the last batch ended, this one begins.
+        let after = std::mem::replace(seen, batch.through as usize) as u64;
+        prop_assert!(batch.through > after);
+        self.reference.check_page(choice, after, batch.through, &batch.events)
+    }
+
+    /// Its readers get nothing but what is there, then hear that it is closed, and come back.
+    async fn reopen(&mut self, at: usize) -> Result<(), TestCaseError> {
+        self.logs[at].close().await;
+        for reader in 0..self.readers.len() {
+            if self.readers[reader].at != at {
+                continue;
+            }
+            loop {
+                let next = self.readers[reader].subscription.next();
+                match tokio::time::timeout(DEADLINE, next).await.expect("an end in time") {
+                    Ok(batch) => self.take(reader, &batch)?,
+                    Err(ReadError::Closed) => break,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        self.logs[at] = open(&self.fixture).await;
+        for reader in self.readers.iter_mut().filter(|reader| reader.at == at) {
+            reader.subscription = self.logs[at].subscribe(reader.subscription.position(), reader.choice.filter());
+        }
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<(), TestCaseError> {
+        for reader in 0..self.readers.len() {
+            self.follow(reader).await?;
+        }
+        for log in &self.logs {
+            prop_assert_eq!(assert_sound(log).await.len(), self.reference.events.len());
+            log.close().await;
+        }
+        Ok(())
+    }
 }
 
 /// Durability is not what is tested here.
-async fn relaxed(fixture: &Fixture) -> Log {
-    let options = docket_eventlog::Options { durability: docket_eventlog::Durability::Relaxed, ..Default::default() };
+async fn open(fixture: &Fixture) -> Log {
+    let options = Options { durability: docket_eventlog::Durability::Relaxed, ..Options::default() };
     Log::open(&fixture.url(), options).await.unwrap()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
-    #[test]
-    fn a_log_is_a_list(steps in vec(step(), 1..50)) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(check(steps))?;
-    }
+/// Any history gives what the list gives, whichever handle is asked.
+fn a_log_is_a_list(fixture: fn() -> Fixture, handles: usize, cases: u32) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() };
+    let compared = std::cell::Cell::new(0);
+    let history = (vec(choices(), READERS), vec(steps(), 1..80));
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let result = runner.run(&history, |(choices, steps)| {
+        runtime.block_on(async {
+            let mut run = Run::new(fixture(), handles, choices).await;
+            for step in steps {
+                run.step(step).await?;
+            }
+            compared.set(compared.get() + run.reference.events.len());
+            run.end().await
+        })
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+    assert!(compared.get() > 100 * cases as usize, "{} events", compared.get());
+}
+
+#[test]
+fn a_log_is_a_list_on_sqlite() {
+    a_log_is_a_list(Fixture::sqlite, 1, 48);
+}
+
+#[test]
+fn a_log_is_a_list_on_postgres() {
+    a_log_is_a_list(Fixture::postgres, 3, 16);
 }

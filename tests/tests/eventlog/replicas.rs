@@ -176,7 +176,7 @@ async fn a_batch_cut_while_it_waits_is_written_once() {
     let log = fixture.open().await;
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let mut holder = pool.begin().await.unwrap();
-    sqlx::query("SELECT * FROM log_head FOR UPDATE").execute(&mut *holder).await.unwrap();
+    sqlx::query("SELECT docket_lock_head()").execute(&mut *holder).await.unwrap();
     let waiting = tokio::spawn({
         let log = log.clone();
         async move { log.append(append(&chat("a"), "{}")).await }
@@ -206,9 +206,9 @@ async fn a_batch_is_written_once_under_its_number() {
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let send = |batch: i64| {
         let sql = format!(
-            "SELECT positions FROM docket_append('{}', {batch}, '{{chat}}', '{{a}}', '{{1}}', '{{NULL}}', '{{-1}}', '{{NULL}}', '{{1}}', \
-             ARRAY['{{}}'], ARRAY['\\x00'::bytea], '{{1}}', '{{1}}', '{{chat.noted}}', '{{1.0}}', ARRAY['{{}}'], ARRAY['\\x00'::bytea], \
-             ARRAY['\\x00'::bytea], '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')",
+            "SELECT positions FROM docket_append('{}', {batch}, '{{chat}}', '{{a}}', '{{}}', '{{chat.noted}}', '{{1.0}}', ARRAY['{{}}'], \
+             '{{-1}}', '{{1}}', '{{0}}', '{{-1}}', '{{-1}}', '{{1}}', '{{}}', '{{}}', '{{1}}', '{{-1}}', ARRAY['{{}}'], '', \
+             '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')",
             uuid::Uuid::nil()
         );
         let pool = pool.clone();

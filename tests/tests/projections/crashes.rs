@@ -50,10 +50,6 @@ impl<P: Projection> Projection for Faulty<P> {
             Err(_) => Ok(()),
         }
     }
-
-    fn reset(&mut self) {
-        self.inner.reset();
-    }
 }
 
 async fn faults_never_double_an_effect(kind: Kind) {
@@ -129,7 +125,7 @@ async fn a_runner_that_was_overtaken_goes_on_from_where_the_other_is() {
     // Somebody else says that the next thousand positions are done.
     let further = log.head().await.unwrap() + 1_000;
     let mut tx = views.begin().await.unwrap();
-    tx.execute("UPDATE checkpoints SET position = $1", vec![Value::count(further)]).await.unwrap();
+    tx.execute("UPDATE generations SET position = $1", vec![Value::count(further)]).await.unwrap();
     tx.commit().await.unwrap();
     let before = projections.usage().query(&Default::default()).await.unwrap().totals;
     world.run(800).await;

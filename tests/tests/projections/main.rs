@@ -4,6 +4,7 @@
 
 mod backend;
 mod crashes;
+mod generations;
 mod histories;
 mod history;
 mod lists;
@@ -12,3 +13,4 @@ mod rebuilt;
 mod replicas;
 mod snapshots;
 mod traffic;
+mod trial;

@@ -5,7 +5,7 @@ use crate::{
     history::World,
 };
 use docket_projections::database::Value;
-use docket_projections::{DifferenceKind, Projections, Set, diff};
+use docket_projections::{DifferenceKind, Projections, Set, State, diff};
 use rand::Rng as _;
 
 async fn live_equals_rebuilt(kind: Kind, seed: u64) {
@@ -29,7 +29,8 @@ async fn live_equals_rebuilt(kind: Kind, seed: u64) {
     }
     projections.wait_for(log.head().await.unwrap(), PATIENCE).await.unwrap();
     assert_eq!(projections.failures(None, 10).await.unwrap(), []);
-    assert!(projections.lags().await.unwrap().iter().all(|lag| lag.lag == 0 && lag.failures == 0 && lag.leading));
+    let status = projections.status().await.unwrap();
+    assert!(status.iter().all(|one| one.lag == 0 && one.leading && one.state == State::Live), "{status:?}");
     projections.stop().await;
 
     let comparison = backend.compare_with_rebuilt(&log, &views).await;
@@ -59,15 +60,15 @@ async fn a_comparison_finds_every_kind_of_difference() {
     assert_same(&backend.compare_with_rebuilt(&log, &views).await);
 
     let mut tx = views.begin().await.unwrap();
-    tx.execute("UPDATE audit_log_v1 SET summary = 'nothing' WHERE position = 1", vec![]).await.unwrap();
-    tx.execute("DELETE FROM audit_log_v1 WHERE position = 2", vec![]).await.unwrap();
-    tx.execute("UPDATE audit_log_v1 SET position = 1000000 WHERE position = 3", vec![]).await.unwrap();
-    tx.execute("UPDATE checkpoints SET position = 7 WHERE name = 'usage'", vec![]).await.unwrap();
+    tx.execute("UPDATE audit_log_v1_g1 SET summary = 'nothing' WHERE position = 1", vec![]).await.unwrap();
+    tx.execute("DELETE FROM audit_log_v1_g1 WHERE position = 2", vec![]).await.unwrap();
+    tx.execute("UPDATE audit_log_v1_g1 SET position = 1000000 WHERE position = 3", vec![]).await.unwrap();
+    tx.execute("UPDATE generations SET position = 7 WHERE projection = 'usage'", vec![]).await.unwrap();
     tx.commit().await.unwrap();
     let fresh = backend.views("fresh").await;
     let comparison = diff(&Set::standard(), &views, &fresh).await.unwrap();
     let found: Vec<_> = comparison.differences.iter().map(|one| (one.table, one.key.clone(), one.kind)).collect();
-    let row = |position, kind| ("audit_log_v1", vec![Value::int(position)], kind);
+    let row = |position, kind| ("audit_log", vec![Value::int(position)], kind);
     let expected = [
         row(1, DifferenceKind::Differs),
         row(1_000_000, DifferenceKind::OnlyInFirst),

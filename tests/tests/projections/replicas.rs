@@ -26,15 +26,15 @@ async fn two_processes_share_the_work_and_take_over_from_each_other() {
             let from_a = a.chats().snapshot(chat.id, 50).await.unwrap();
             assert_eq!(from_a, b.chats().snapshot(chat.id, 50).await.unwrap());
         }
-        let (lags_a, lags_b) = (a.lags().await.unwrap(), b.lags().await.unwrap());
-        assert!(lags_a.iter().zip(&lags_b).all(|(a, b)| a.leading != b.leading), "one of them, and only one");
+        let (status_a, status_b) = (a.status().await.unwrap(), b.status().await.unwrap());
+        assert!(status_a.iter().zip(&status_b).all(|(a, b)| a.leading != b.leading), "one of them, and only one");
     }
     // The one goes away in an orderly manner, the other takes over.
     world.log = log_b.clone();
     a.stop().await;
     world.run(500).await;
     b.wait_for(log_b.head().await.unwrap(), PATIENCE).await.unwrap();
-    assert!(b.lags().await.unwrap().iter().all(|lag| lag.leading));
+    assert!(b.status().await.unwrap().iter().all(|one| one.leading));
     assert_eq!(b.failures(None, 10).await.unwrap(), []);
     b.stop().await;
     assert_same(&backend.compare_with_rebuilt(&log_b, &views_b).await);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod confinement;
+mod connections;
 mod edits;
 mod enrolment;
 mod files;

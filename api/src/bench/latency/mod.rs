@@ -1,14 +1,22 @@
 //! From the provider's socket to the reader's: a token is sent, decoded, recorded, committed, and streamed to whoever watches
 //! the chat. All of it runs in this process, the provider and the readers too.
 
+mod commit;
 mod plane;
-mod provider;
 mod reader;
 
-use super::{cpu, load::many, measured::Measured, report::Figure, run::Bench, samples::Samples, scratch::Backend};
+use super::{
+    cpu,
+    load::many,
+    measured::Measured,
+    provider::{Pace, Provider},
+    report::Figure,
+    run::Bench,
+    samples::Samples,
+    scratch::Backend,
+};
 use anyhow::{Context, Result};
 use plane::Plane;
-use provider::{Pace, Provider};
 use reader::{Received, Source};
 use std::time::{Duration, Instant};
 use tokio::{task::JoinSet, time::timeout};
@@ -19,8 +27,6 @@ const CHATS: [usize; 3] = [1, 10, 100];
 const RATE: u32 = 50;
 /// The same readers at the same provider.
 const ALONE: &str = "without Docket";
-/// Readers of the one chat in [`fan_out`].
-const READERS: usize = 100;
 /// How long after the last token was due everything has to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,10 +37,11 @@ pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()
         alone.push(without_us(bench, chats).await.context("the load generator alone")?);
     }
     for backend in bench.scratch.backends() {
+        commit::measure(bench, backend, measured).await.with_context(|| backend.to_string())?;
         for (chats, alone) in CHATS.into_iter().zip(&alone) {
             let name = format!("{backend}, {}", many(chats));
             let mut disk = bench.disk().await?.samples;
-            let streamed = through_us(bench, backend, chats, 1).await.with_context(|| name.clone())?;
+            let streamed = through_us(bench, backend, chats).await.with_context(|| name.clone())?;
             disk.extend([bench.disk().await?.samples]);
             let (ours, bare) = (&streamed.samples, &alone.samples);
             let median = Figure::new(format!("{name}, p50"), ours.median(), "ms");
@@ -45,19 +52,6 @@ pub(super) async fn measure(bench: &Bench, measured: &mut Measured) -> Result<()
             measured.add(streamed.delivered(&name));
             measured.add(streamed.processor(&name).beside(ALONE, alone.processor("").value));
         }
-    }
-    Ok(())
-}
-
-/// One chat that many watch.
-pub(super) async fn fan_out(bench: &Bench, measured: &mut Measured) -> Result<()> {
-    for backend in bench.scratch.backends() {
-        let streamed = through_us(bench, backend, 1, READERS).await.with_context(|| backend.to_string())?;
-        let name = format!("{backend}, {READERS} readers");
-        measured.figure(&format!("{name}, p50"), streamed.samples.median(), "ms");
-        measured.figure(&format!("{name}, p99"), streamed.samples.p99(), "ms");
-        measured.add(streamed.delivered(&name));
-        measured.add(streamed.processor(&name));
     }
     Ok(())
 }
@@ -99,26 +93,26 @@ async fn without_us(bench: &Bench, chats: usize) -> Result<Streamed> {
     let provider = Provider::start().await?;
     let client = reader::client()?;
     let sources = (0..chats).map(|_| Source::provider(&client, &provider.base_url())).collect();
-    stream(&provider, sources, pace(bench), 1).await
+    stream(&provider, sources, pace(bench)).await
 }
 
-async fn through_us(bench: &Bench, backend: Backend, chats: usize, readers: usize) -> Result<Streamed> {
+async fn through_us(bench: &Bench, backend: Backend, chats: usize) -> Result<Streamed> {
     let provider = Provider::start().await?;
     let database = bench.scratch.database(backend).await?;
     let plane = Plane::start(&database, &provider.base_url()).await?;
     let mut sources = Vec::new();
     for _ in 0..chats {
         let chat = plane.chat().await?;
-        sources.extend((0..readers).map(|_| plane.events(&chat)));
+        sources.push(plane.events(&chat));
     }
-    let streamed = stream(&provider, sources, pace(bench), readers as u64).await;
+    let streamed = stream(&provider, sources, pace(bench)).await;
     plane.stop().await?;
     bench.scratch.remove(database).await?;
     streamed
 }
 
 /// Connects the readers, lets the tokens flow, and waits for the last.
-async fn stream(provider: &Provider, sources: Vec<Source>, pace: Pace, readers: u64) -> Result<Streamed> {
+async fn stream(provider: &Provider, sources: Vec<Source>, pace: Pace) -> Result<Streamed> {
     let clock = provider.clock();
     let connected = sources.len() as u64;
     let mut opening: JoinSet<_> = sources.into_iter().map(Source::open).collect();
@@ -126,7 +120,7 @@ async fn stream(provider: &Provider, sources: Vec<Source>, pace: Pace, readers: 
     while let Some(source) = opening.join_next().await {
         opened.push(source??);
     }
-    provider.wait_for(connected / readers).await?;
+    provider.wait_for(connected).await?;
     let (processor, begin) = (cpu::used(), Instant::now());
     provider.send(pace);
     let mut reading: JoinSet<_> = opened.into_iter().map(|source| source.read(clock)).collect();
@@ -142,5 +136,5 @@ async fn stream(provider: &Provider, sources: Vec<Source>, pace: Pace, readers: 
     };
     timeout(longest, all).await.context("tokens are missing")??;
     let (elapsed, processor) = (begin.elapsed(), cpu::used().saturating_sub(processor));
-    Ok(Streamed { samples, sent: provider.sent() * readers, received, elapsed, processor })
+    Ok(Streamed { samples, sent: provider.sent(), received, elapsed, processor })
 }

@@ -10,17 +10,20 @@ use crate::{
     server::Server,
 };
 use anyhow::{Context, Result};
-use docket_eventlog::DatabaseUrl;
+use docket_eventlog::{DatabaseUrl, Log};
 use docket_providers::Providers;
 use serde::Deserialize;
 use serde_json::json;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 pub(super) struct Plane {
+    pub(super) log: Log,
+    pub(super) address: SocketAddr,
+    pub(super) token: String,
     base: String,
-    token: String,
     client: reqwest::Client,
     stop: CancellationToken,
     task: JoinHandle<Result<()>>,
@@ -48,10 +51,11 @@ impl Plane {
         };
         let providers = Providers::from_env(|name| (name == "OPENAI_BASE_URL").then(|| provider.to_owned()))?;
         let server = Server::start_with(&config, providers).await?;
-        let base = format!("http://{}/api/v1", server.address());
+        let (address, log) = (server.address(), server.state().control.log.clone());
+        let base = format!("http://{address}/api/v1");
         let stop = CancellationToken::new();
         let task = tokio::spawn(server.serve(stop.clone()));
-        Ok(Self { base, token: owner_token::read(&config.data_dir)?, client: client()?, stop, task })
+        Ok(Self { log, address, base, token: owner_token::read(&config.data_dir)?, client: client()?, stop, task })
     }
 
     /// Makes a chat whose first turn calls the provider at once.
@@ -59,6 +63,13 @@ impl Plane {
         let body = json!({ "model": "openai/bench", "content": [{ "type": "text", "text": "What does the fox do?" }] });
         let request = self.client.post(format!("{}/chats", self.base)).bearer_auth(&self.token).json(&body);
         request.send().await?.error_for_status()?.json().await.context("the answer to a new chat")
+    }
+
+    /// Makes a chat in which nobody has said anything.
+    pub(super) async fn quiet_chat(&self) -> Result<Uuid> {
+        let request = self.client.post(format!("{}/chats", self.base)).bearer_auth(&self.token).json(&json!({}));
+        let chat: Chat = request.send().await?.error_for_status()?.json().await.context("the answer to a new chat")?;
+        Ok(chat.id.parse()?)
     }
 
     /// Everything that comes in the chat, from its first event on.

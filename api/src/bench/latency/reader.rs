@@ -1,6 +1,6 @@
 //! Somebody who watches a chat and looks at the clock.
 
-use super::{super::samples::Samples, provider::Clock};
+use super::super::{provider::Clock, samples::Samples};
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::{Client, RequestBuilder, Response};
 use std::time::Duration;

@@ -5,7 +5,7 @@ mod plane;
 mod process;
 
 pub(crate) use local::Local;
-pub(crate) use plane::{Plane, Record};
+pub(crate) use plane::{CONNECTIONS, Plane, Record};
 pub(crate) use process::{DaemonProcess, binary};
 
 use docket_wire::process::StartProcess;

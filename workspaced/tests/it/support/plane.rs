@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use docket_domain::ids::WorkspaceId;
-use docket_workspaces::{CallError, Daemon, Hub, PathKind, Refused, Registry};
+use docket_workspaces::{CallError, Daemon, Hub, Limit, PathKind, Refused, Registry};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -12,6 +12,9 @@ use std::{
 };
 use tokio::{net::TcpListener, runtime::Runtime};
 use tokio_util::sync::CancellationToken;
+
+/// That it takes at one time.
+pub(crate) const CONNECTIONS: usize = 64;
 
 /// What the registry was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,8 +99,14 @@ impl Plane {
             let address = listener.local_addr().unwrap();
             let hub = Arc::new(Hub::start(&data, book).await.unwrap());
             let stop = CancellationToken::new();
+            let beyond = || {
+                let mut answer = axum::response::Response::new(axum::body::Body::from("too many"));
+                *answer.status_mut() = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+                answer
+            };
+            let limit = Limit { connections: CONNECTIONS, beyond };
             let router = hub.routes().route("/hello", axum::routing::get(|| async { "router" }));
-            tokio::spawn(docket_workspaces::serve(listener, router, hub.clone(), stop.clone()));
+            tokio::spawn(docket_workspaces::serve(listener, router, hub.clone(), limit, stop.clone()));
             (address, hub, stop)
         });
         let (address, hub, stop) = started.await.unwrap();

@@ -1,12 +1,15 @@
-//! A database for a test, and short ways to say common things.
+//! A database for a test of the log, and short ways to say common things.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
+
+use crate::postgres::Database;
 use docket_domain::{Metadata, ids::CommandId};
 use docket_eventlog::{Append, Appended, DatabaseUrl, Expected, Filter, Log, NewEvent, Options, Recorded, StreamId};
-use docket_tests::postgres::Database;
 use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+#[derive(Debug)]
 pub enum Fixture {
     Sqlite(TempDir),
     Postgres(Database),
@@ -52,23 +55,24 @@ impl Fixture {
 }
 
 /// Makes a test of each function for each database.
+#[macro_export]
 macro_rules! on_both {
     ($($name:ident)+) => {
         mod sqlite {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(crate::fixture::Fixture::sqlite()).await;
+                super::$name($crate::fixture::Fixture::sqlite()).await;
             }
         )+}
         mod postgres {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(crate::fixture::Fixture::postgres()).await;
+                super::$name($crate::fixture::Fixture::postgres()).await;
             }
         )+}
     };
 }
-pub(crate) use on_both;
+pub use on_both;
 
 pub fn chat(id: impl std::fmt::Display) -> StreamId {
     StreamId::new("chat", id.to_string())
