@@ -109,9 +109,11 @@ impl Providers {
     }
 
     /// The model to use where nobody chose one: the first that the preferred provider lists (in the order of
-    /// [`names`](Self::names)), or `scripted/guided` where no provider is configured.
+    /// [`names`](Self::names)), or `scripted/guided` where no provider is configured. Bedrock is never preferred: its list does
+    /// not say what an account may use, and Amazon's credentials are set on many machines for other reasons.
     pub async fn default_model(&self) -> ModelName {
-        if let Some(provider) = self.0.providers.first() {
+        let preferred = |provider: &&Provider| provider.endpoint.protocol != Protocol::BedrockConverse;
+        if let Some(provider) = self.0.providers.iter().find(preferred) {
             let listed = self.list(provider).await.unwrap_or_default();
             if let Some(name) = model_list::default_of(&provider.endpoint, &listed) {
                 return name;

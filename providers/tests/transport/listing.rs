@@ -75,7 +75,9 @@ async fn gemini_and_bedrock_list_in_their_own_ways() {
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9"),
         ("AWS_ENDPOINT_URL_BEDROCK", &url),
     ];
-    let lists = providers(&variables, limits()).models().await;
+    let providers = providers(&variables, limits());
+    assert_eq!(providers.default_model().await.to_string(), "scripted/guided", "it is never the default");
+    let lists = providers.models().await;
     let model = &lists[0].models.as_ref().unwrap()[0];
     assert_eq!(
         (model.name.to_string().as_str(), model.display_name.as_deref()),
