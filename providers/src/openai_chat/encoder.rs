@@ -200,13 +200,13 @@ fn kept<'a>(part: &Sent<'a>) -> Option<Kept<'a>> {
 
 fn reasoning<'a>(parts: &[Sent<'a>]) -> Reasoning<'a> {
     let blocks = || parts.iter().filter_map(kept);
-    let reasoning_details = blocks().filter_map(|kept| kept.reasoning_details).last();
+    let reasoning_details = blocks().filter_map(|kept| kept.reasoning_details).next_back();
     if reasoning_details.is_some() {
         return Reasoning { reasoning_details, ..Reasoning::default() };
     }
     let pieces = parts.iter().filter_map(|part| if let Sent::Reasoning { text, .. } = part { Some(*text) } else { None });
     let text = Some(pieces.collect::<String>()).filter(|text| !text.is_empty());
-    match blocks().filter_map(|kept| kept.reasoning_field).last() {
+    match blocks().filter_map(|kept| kept.reasoning_field).next_back() {
         Some(ReasoningField::ReasoningContent) => Reasoning { reasoning_content: text, ..Reasoning::default() },
         Some(ReasoningField::Reasoning) => Reasoning { reasoning: text, ..Reasoning::default() },
         None => Reasoning::default(),
