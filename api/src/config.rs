@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use docket_eventlog::{DatabaseUrl, Durability};
+use docket_eventlog::{DatabaseUrl, Durability, FileStore};
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// What can be set, by flag or environment variable. What is left out comes from the file, else from the defaults.
@@ -30,6 +31,13 @@ pub struct Flags {
     /// When an append counts as durable
     #[arg(long, global = true, env = "DOCKET_DURABILITY", value_enum)]
     pub durability: Option<DurabilityChoice>,
+    /// Where sealed model calls lie: a folder, or s3://BUCKET/PREFIX in a build with the feature `s3`; DATA_DIR/segments by default.
+    /// Several servers on one Postgres need a place that all of them reach
+    #[arg(long, global = true, env = "DOCKET_SEGMENTS", value_name = "PLACE")]
+    pub segments: Option<String>,
+    /// Move the tokens of model calls that ended so long ago (30d, 12h) out of the database into compressed segments; never by default
+    #[arg(long, global = true, env = "DOCKET_SEAL_AFTER", value_name = "AGE")]
+    pub seal_after: Option<String>,
     /// The daemon's program; `docket-workspaced` beside this program by default
     #[arg(long, global = true, env = "DOCKET_WORKSPACED", value_name = "FILE")]
     pub workspaced: Option<PathBuf>,
@@ -57,6 +65,9 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     pub durability: DurabilityChoice,
+    pub segments: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seal_after: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspaced: Option<PathBuf>,
     pub allow_unconfined: bool,
@@ -71,6 +82,8 @@ struct File {
     database: Option<String>,
     url: Option<String>,
     durability: Option<DurabilityChoice>,
+    segments: Option<String>,
+    seal_after: Option<String>,
     workspaced: Option<PathBuf>,
     allow_unconfined: Option<bool>,
 }
@@ -91,11 +104,14 @@ impl Config {
         let data_dir = flags.data_dir.clone().or(file.data_dir).unwrap_or(folder);
         let data_dir = std::path::absolute(&data_dir).with_context(|| format!("data_dir {}", data_dir.display()))?;
         let database = flags.database.clone().or(file.database);
+        let segments = flags.segments.clone().or(file.segments);
         Ok(Self {
             listen: flags.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             database: database.unwrap_or_else(|| format!("sqlite:{}", data_dir.join("docket.db").display())),
             url: flags.url.clone().or(file.url),
             durability: flags.durability.or(file.durability).unwrap_or_default(),
+            segments: segments.unwrap_or_else(|| data_dir.join("segments").display().to_string()),
+            seal_after: flags.seal_after.clone().or(file.seal_after),
             workspaced: flags.workspaced.clone().or(file.workspaced),
             allow_unconfined: flags.allow_unconfined.or(file.allow_unconfined).unwrap_or(false),
             data_dir,
@@ -106,6 +122,22 @@ impl Config {
     /// When the text names no supported database.
     pub fn database_url(&self) -> Result<DatabaseUrl> {
         self.database.parse().context("database")
+    }
+
+    /// The place of segments. A folder is made if need be.
+    ///
+    /// # Errors
+    /// When the text names no supported place, or the folder cannot be made.
+    pub fn segment_store(&self) -> Result<FileStore> {
+        FileStore::open(&self.segments).context("segments")
+    }
+
+    /// The age at which model calls are sealed, if they are.
+    ///
+    /// # Errors
+    /// When the text is no duration.
+    pub fn seal_after(&self) -> Result<Option<Duration>> {
+        self.seal_after.as_deref().map(|age| humantime::parse_duration(age).context("seal_after")).transpose()
     }
 
     /// The views' database: a file beside the log's, or the same server.

@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod owner_token;
 pub mod problem;
 pub mod routes;
+mod sealing;
 pub mod server;
 pub mod sse;
 pub mod state;

@@ -1,6 +1,6 @@
 //! A whole control plane: log, views, hub, process managers, HTTP.
 
-use crate::{config::Config, descriptors, owner_token, problem::Problem, routes, state::AppState};
+use crate::{config::Config, descriptors, owner_token, problem::Problem, routes, sealing, state::AppState};
 use anyhow::{Context, Result, bail};
 use axum::{
     body::Body,
@@ -65,7 +65,9 @@ impl Server {
     pub async fn start_with(config: &Config, providers: Providers) -> Result<Self> {
         install_cryptography();
         private_folder(&config.data_dir)?;
-        let options = Options { durability: config.log_durability(), ..Options::default() };
+        let seal_after = config.seal_after()?;
+        let segments = Some(config.segment_store()?);
+        let options = Options { durability: config.log_durability(), segments, ..Options::default() };
         let log = Log::open(&config.database_url()?, options).await.context("the log cannot be opened")?;
         let views = Database::open(&config.views_url()?).await.context("the views' database cannot be opened")?;
         let projections = Projections::start(log.clone(), views).await.context("the views cannot be built")?;
@@ -102,6 +104,9 @@ impl Server {
         }
         fs::write(address_file(&config.data_dir), address.to_string())?;
         let state = AppState { control, projections: Arc::new(projections), ending: CancellationToken::new() };
+        if let Some(age) = seal_after {
+            tokio::spawn(sealing::run(state.control.log.clone(), age, state.ending.clone()));
+        }
         Ok(Self { listener, state, hub, data_dir: config.data_dir.clone(), address })
     }
 

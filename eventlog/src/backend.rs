@@ -1,18 +1,23 @@
 //! The databases that can hold a log, side by side.
 
 use crate::{
+    backup::{DigestedBlob, Rows},
     blob::StoredBlob,
     bookmark::Bookmark,
+    database_url::DatabaseUrl,
     error::ReadError,
     filter::Filter,
+    leaf::Sha256Digest,
     page_rows::PageRows,
     postgres,
     request::Request,
+    segments::{Sealing, Segment},
     snapshot::StoredSnapshot,
     sqlite,
     stream_id::StreamId,
     written::{WriteError, Written},
 };
+use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 /// The side that writes; the writer's task owns it. Calls of SQLite block; see [`crate::writer::Writer::start`].
@@ -76,6 +81,14 @@ impl Reader {
         }
     }
 
+    /// The digests of blobs after one, in order, at most `limit`.
+    pub(crate) async fn blob_digests(&self, after: &[u8], limit: usize) -> Result<Vec<Sha256Digest>, ReadError> {
+        match self {
+            Self::Sqlite(reader) => reader.blob_digests(after, limit).await,
+            Self::Postgres(reader) => reader.blob_digests(after, limit).await,
+        }
+    }
+
     pub(crate) async fn bookmark(&self, name: &str) -> Result<Option<Bookmark>, ReadError> {
         match self {
             Self::Sqlite(reader) => reader.bookmark(name).await,
@@ -110,6 +123,113 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.close().await,
             Self::Postgres(reader) => reader.close().await,
+        }
+    }
+}
+
+/// The tables of segments.
+#[derive(Debug)]
+pub(crate) enum SegmentTables {
+    Sqlite(sqlite::Segments),
+    Postgres(postgres::Segments),
+}
+
+impl SegmentTables {
+    /// The segments with a higher number.
+    pub(crate) async fn newer(&self, than: i64) -> Result<Vec<Segment>, ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.newer(than).await,
+            Self::Postgres(tables) => tables.newer(than).await,
+        }
+    }
+
+    /// The segment with a stream's events, and the last sequence in it.
+    pub(crate) async fn of_stream(&self, stream: &StreamId) -> Result<Option<(i64, u64)>, ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.of_stream(stream).await,
+            Self::Postgres(tables) => tables.of_stream(stream).await,
+        }
+    }
+
+    /// The segments with events of these scopes.
+    pub(crate) async fn of_scopes(&self, scopes: &[Uuid]) -> Result<HashSet<i64>, ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.of_scopes(scopes).await,
+            Self::Postgres(tables) => tables.of_scopes(scopes).await,
+        }
+    }
+
+    /// Records a segment that lies in the store.
+    pub(crate) async fn record(&self, sealing: Arc<Sealing>) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.record(sealing).await,
+            Self::Postgres(tables) => tables.record(&sealing).await,
+        }
+    }
+
+    /// Deletes rows of events that are in a recorded segment. The database itself refuses any other.
+    pub(crate) async fn prune(&self, positions: &[u64]) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.prune(positions).await,
+            Self::Postgres(tables) => tables.prune(positions).await,
+        }
+    }
+
+    /// Says that the last of a segment's rows is gone.
+    pub(crate) async fn pruned(&self, segment: i64) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.pruned(segment).await,
+            Self::Postgres(tables) => tables.pruned(segment).await,
+        }
+    }
+
+    /// Gives back the space of deleted rows.
+    pub(crate) async fn vacuum(&self) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(tables) => tables.vacuum().await,
+            Self::Postgres(tables) => tables.vacuum().await,
+        }
+    }
+}
+
+/// A database into which a backup is written, in one transaction.
+#[derive(Debug)]
+pub(crate) enum Restoring {
+    Sqlite(sqlite::Restoring),
+    Postgres(Box<postgres::Restoring>),
+}
+
+impl Restoring {
+    /// Also says how many events are there.
+    pub(crate) async fn begin(url: &DatabaseUrl) -> Result<(Self, u64), ReadError> {
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                sqlite::Restoring::begin(path).await.map(|(restoring, there)| (Self::Sqlite(restoring), there))
+            }
+            DatabaseUrl::Postgres(url) => {
+                postgres::Restoring::begin(url).await.map(|(restoring, there)| (Self::Postgres(Box::new(restoring)), there))
+            }
+        }
+    }
+
+    pub(crate) async fn blobs(&mut self, blobs: Vec<DigestedBlob>) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(restoring) => restoring.blobs(blobs).await,
+            Self::Postgres(restoring) => restoring.blobs(blobs).await,
+        }
+    }
+
+    pub(crate) async fn events(&mut self, rows: Rows) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(restoring) => restoring.events(rows).await,
+            Self::Postgres(restoring) => restoring.events(rows).await,
+        }
+    }
+
+    pub(crate) async fn commit(&mut self) -> Result<(), ReadError> {
+        match self {
+            Self::Sqlite(restoring) => restoring.commit().await,
+            Self::Postgres(restoring) => restoring.commit().await,
         }
     }
 }

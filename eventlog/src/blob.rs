@@ -62,9 +62,9 @@ pub(crate) struct StoredBlob {
 
 impl StoredBlob {
     /// The content; an error says how the row is damaged.
-    pub(crate) fn content(self) -> Result<Bytes, String> {
+    pub(crate) fn content(&self) -> Result<Bytes, String> {
         if self.encoding == Encoding::Plain as i64 {
-            return Ok(self.bytes.into());
+            return Ok(Bytes::copy_from_slice(&self.bytes));
         }
         if self.encoding != Encoding::Zstd as i64 {
             return Err(format!("unknown blob encoding {}", self.encoding));

@@ -77,6 +77,9 @@ pub enum ReadError {
     Closed,
     #[error("the log cannot be read: {reason}")]
     Storage { reason: String },
+    /// The events lie in a segment, and the place where it lies cannot be read, or has something else. What is not sealed can be read.
+    #[error("segment {object} cannot be read: {reason}")]
+    Segment { object: Arc<str>, reason: String },
     #[error("event {position} ({event_type}) cannot be decoded: {reason}")]
     Decode { position: u64, event_type: Arc<str>, reason: String },
 }
@@ -87,6 +90,7 @@ impl ReadError {
         match self {
             Self::Closed => "log_closed",
             Self::Storage { .. } => "log_unavailable",
+            Self::Segment { .. } => "log_segment_unavailable",
             Self::Decode { .. } => "log_undecodable",
         }
     }

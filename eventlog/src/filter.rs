@@ -62,8 +62,16 @@ impl Filter {
             && self.types.as_ref().is_none_or(|types| types.contains(&event.event_type))
     }
 
-    /// How far after `after` one page may look when the newest position is `head`. An index finds the events of one stream or scope; for any
-    /// other condition the rows are looked at one by one, and a rare one must not cost a walk through the whole log.
+    /// Whether there can be events of this aggregate type among those chosen.
+    pub(crate) fn may_match_aggregate(&self, kind: &str) -> bool {
+        let of_kind = |event_type: &Arc<str>| event_type.split_once('.').is_none_or(|(aggregate, _)| aggregate == kind);
+        self.stream.as_ref().is_none_or(|stream| *stream.aggregate_type == *kind)
+            && self.aggregates.as_ref().is_none_or(|types| types.iter().any(|aggregate| **aggregate == *kind))
+            && self.types.as_ref().is_none_or(|types| types.iter().any(of_kind))
+    }
+
+    /// How far after `after` one page may look when the newest position is `head`. An index finds the events of one stream or scope;
+    /// for any other condition the rows are looked at one by one, and a rare one must not cost a walk through the whole log.
     pub(crate) fn horizon(&self, after: u64, head: u64) -> u64 {
         const WINDOW: u64 = 50_000;
         let indexed = self.stream.is_some() || self.scopes.as_ref().is_some_and(|scopes| scopes.len() == 1);

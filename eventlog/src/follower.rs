@@ -1,6 +1,6 @@
 //! The task that fetches what other processes wrote: once for all readers of this one, in order between our own commits.
 
-use crate::{backend::Reader, error::ReadError, filter::Filter, live::Live};
+use crate::{backend::Reader, error::ReadError, filter::Filter, live::Live, segments::Sealed};
 use std::{sync::Arc, time::Duration};
 
 /// Rows of one read.
@@ -11,6 +11,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Follower {
     pub(crate) live: Arc<Live>,
     pub(crate) reader: Arc<Reader>,
+    pub(crate) sealed: Arc<Sealed>,
 }
 
 impl Follower {
@@ -39,7 +40,7 @@ impl Follower {
                 self.live.skip(through);
                 continue;
             }
-            let rows = self.reader.all(after, through, &Filter::all(), PAGE).await?;
+            let rows = self.sealed.all(&self.reader, after, through, &Filter::all(), PAGE).await?;
             let last = rows.events.last().map_or(after, |event| event.position);
             self.live.counters.fetched.add(rows.events.len() as u64);
             self.live.fill(rows.events, if rows.complete { through } else { last });

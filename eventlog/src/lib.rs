@@ -2,9 +2,9 @@
 //!
 //! [`Log`] is the handle. One task of a process writes ([`Log::append`]): it takes whatever waits, judges each append against
 //! what its stream holds, and commits all of it as one transaction. Readers ([`Log::read_stream`], [`Log::read_all`],
-//! [`Log::subscribe`]) get what their own process has just committed from memory and everything else from rows; a notification
-//! from another process only says how far the log has come. [`Aggregates`] executes commands on top of it, and is an event store
-//! for cqrs-es.
+//! [`Log::subscribe`], [`Log::follow`]) get what was just committed from memory and everything else from rows. A notification from
+//! another process only says how far the log has come; one task fetches what it wrote, for all readers. [`Aggregates`] executes
+//! commands on top of it, and is an event store for cqrs-es.
 //!
 //! *Invariant:* nothing is visible before it is durable (fsync, unless an administrator relaxed it).
 //!
@@ -29,6 +29,7 @@
 mod aggregates;
 mod append;
 mod backend;
+mod backup;
 mod blob;
 mod bookmark;
 mod clock;
@@ -48,9 +49,11 @@ mod pace;
 mod page;
 mod page_rows;
 mod postgres;
+mod read_only;
 mod recorded;
 mod request;
 mod ring;
+mod segments;
 mod snapshot;
 mod snapshots;
 mod sqlite;
@@ -62,6 +65,7 @@ mod written;
 
 pub use aggregates::{Aggregates, ExecuteError, Executed, Loaded};
 pub use append::{Append, Appended, Expected, NewEvent};
+pub use backup::{BackupError, BackupReport, restore, verify_backup};
 pub use blob::Blob;
 pub use bookmark::Bookmark;
 pub use database_url::{DatabaseUrl, UnsupportedUrl};
@@ -73,8 +77,10 @@ pub use log::Log;
 pub use metadata::to_map as metadata_map;
 pub use options::{Durability, Options};
 pub use page::{Batch, Page};
+pub use read_only::ReadOnly;
 pub use recorded::Recorded;
 pub use request::{MAX_APPEND, MAX_EVENTS, MAX_PAYLOAD};
+pub use segments::{FileStore, SealError, SealLimits, SealReport, Segment, SegmentError, StoreError, VerifyReport};
 pub use stats::Stats;
 pub use stream_id::StreamId;
 pub use subscription::Subscription;

@@ -2,7 +2,7 @@
 
 use crate::{
     append::{Append, Appended},
-    backend::{Reader, Store},
+    backend::{Reader, SegmentTables, Store},
     bookmark::Bookmark,
     database_url::DatabaseUrl,
     error::{AppendError, OpenError, ReadError},
@@ -15,6 +15,7 @@ use crate::{
     postgres,
     recorded::Recorded,
     request::{Pending, Request},
+    segments::Sealed,
     snapshot::StoredSnapshot,
     snapshots::{Job, SnapshotTask, Snapshots},
     sqlite,
@@ -48,6 +49,7 @@ struct Inner {
     queue: mpsc::Sender<Work>,
     memory: Arc<Semaphore>,
     reader: Arc<Reader>,
+    sealed: Arc<Sealed>,
     snapshots: Snapshots,
     tasks: TaskTracker,
 }
@@ -66,16 +68,18 @@ impl Log {
     pub async fn open(url: &DatabaseUrl, options: Options) -> Result<Self, OpenError> {
         let worker = Uuid::now_v7();
         let tasks = TaskTracker::new();
-        let (store, reader, live) = match url {
+        let (store, reader, tables, live) = match url {
             DatabaseUrl::Sqlite(path) => {
                 let (writer, reader, head) = Box::pin(sqlite::open(path, &options)).await?;
-                (Store::Sqlite(Box::new(writer)), Reader::Sqlite(reader), Arc::new(Live::new(worker, head)))
+                let tables = SegmentTables::Sqlite(sqlite::Segments::new(path.clone()));
+                (Store::Sqlite(Box::new(writer)), Reader::Sqlite(reader), tables, Arc::new(Live::new(worker, head)))
             }
             DatabaseUrl::Postgres(url) => {
                 let opened = Box::pin(postgres::open(url, &options, worker)).await?;
                 let live = Arc::new(Live::new(worker, opened.head));
                 tasks.spawn(opened.listener.run(live.clone()));
-                (Store::Postgres(Box::new(opened.writer)), Reader::Postgres(opened.reader), live)
+                let tables = SegmentTables::Postgres(opened.segments);
+                (Store::Postgres(Box::new(opened.writer)), Reader::Postgres(opened.reader), tables, live)
             }
         };
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
@@ -83,13 +87,14 @@ impl Log {
         let writer = Writer::new(store, waiting, live.clone(), options.max_batch.clamp(1, 16_384));
         writer.start(&tasks).map_err(|error| OpenError::Unsuitable(format!("no thread for its writer: {error}")))?;
         let (reader, (snapshots, jobs)) = (Arc::new(reader), Snapshots::new());
+        let sealed = Arc::new(Sealed::new(tables, options.segments));
         if matches!(*reader, Reader::Postgres(_)) {
-            tasks.spawn(Follower { live: live.clone(), reader: reader.clone() }.run());
+            tasks.spawn(Follower { live: live.clone(), reader: reader.clone(), sealed: sealed.clone() }.run());
         }
         tasks.spawn(SnapshotTask { jobs, live: live.clone(), reader: reader.clone(), queue: queue.clone() }.run());
         tasks.close();
         let memory = Arc::new(Semaphore::new(QUEUE_KIB));
-        Ok(Self(Arc::new(Inner { live, queue, memory, reader, snapshots, tasks })))
+        Ok(Self(Arc::new(Inner { live, queue, memory, reader, sealed, snapshots, tasks })))
     }
 
     /// Appends events to one stream; returns when they are durable. Readers may see them a little earlier than the caller does.
@@ -137,7 +142,7 @@ impl Log {
     /// are no more.
     ///
     /// # Errors
-    /// [`ReadError::Storage`] when the database does not answer.
+    /// [`ReadError::Storage`] when the database does not answer, [`ReadError::Segment`] when the place of segments does not.
     pub async fn read_stream(
         &self,
         stream: &StreamId,
@@ -153,14 +158,14 @@ impl Log {
         after_sequence: u64,
         limit: usize,
     ) -> Result<PageRows, ReadError> {
-        self.0.reader.stream(stream, after_sequence, limit.max(1)).await
+        self.0.sealed.stream(&self.0.reader, stream, after_sequence, limit.max(1)).await
     }
 
     /// The events after a position that the filter chooses, in order, at most `limit` (at least 1). Fewer may come, even none,
     /// before the end of the log: read on after [`Page::through`].
     ///
     /// # Errors
-    /// [`ReadError::Storage`] when the database does not answer.
+    /// [`ReadError::Storage`] when the database does not answer, [`ReadError::Segment`] when the place of segments does not.
     pub async fn read_all(&self, after: u64, filter: &Filter, limit: usize) -> Result<Page, ReadError> {
         if self.0.live.head() <= after {
             self.head().await?;
@@ -191,7 +196,7 @@ impl Log {
             return Ok(page);
         }
         let horizon = filter.horizon(after, head);
-        let rows = self.0.reader.all(after, horizon, filter, limit).await?;
+        let rows = self.0.sealed.all(&self.0.reader, after, horizon, filter, limit).await?;
         let last = rows.events.last().map_or(after, |event| event.position);
         Ok(Page { through: if rows.complete { horizon } else { last }, events: rows.events })
     }
@@ -318,5 +323,13 @@ impl Log {
 
     pub(crate) fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.0.reader
+    }
+
+    pub(crate) fn sealed(&self) -> &Sealed {
+        &self.0.sealed
     }
 }

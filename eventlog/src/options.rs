@@ -1,5 +1,7 @@
 //! How a log is opened.
 
+use crate::segments::FileStore;
+
 /// When an append counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -19,10 +21,12 @@ pub struct Options {
     pub max_batch: usize,
     /// Appends that may wait for the writer; further callers wait for their place.
     pub queue: usize,
+    /// Where the log's segments lie. A log without any needs none.
+    pub segments: Option<FileStore>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { durability: Durability::default(), max_batch: 4096, queue: 4096 }
+        Self { durability: Durability::default(), max_batch: 4096, queue: 4096, segments: None }
     }
 }

@@ -88,7 +88,7 @@ impl Writer {
                 }
                 Work::Snapshot { snapshot, reply } => self.snapshots.push((snapshot, reply)),
             }
-            self.save_snapshots().await;
+            self.save_snapshots();
         }
         self.store.close().await;
     }
@@ -134,7 +134,7 @@ impl Writer {
         batch
     }
 
-    async fn save_snapshots(&mut self) {
+    fn save_snapshots(&mut self) {
         for (snapshot, reply) in self.snapshots.drain(..) {
             let saved = match &mut self.store {
                 Store::Sqlite(store) => store.save_snapshot(&snapshot),

@@ -22,27 +22,31 @@ $$;
 -- with 96 bytes of e_digests each. b_*: blobs. c_request, e_request and b_request count from 1 into r_*.
 -- Where a stream, scope, type or metadata is named by number, a negative one counts from -1 into n_*; scope 0 is none.
 --
+-- p_base and p_at: the newest position, as far as the writer knows, and its clock. If they hold and every request is written, e_leaf
+-- has the leaf hashes, 32 bytes each, and they need not be computed here; it is empty where the writer foresees nothing.
+--
 -- statuses: 0 written, 1 the command had been applied (positions and sequences are the old ones), 2 conflict (sequences holds
 -- what the stream has). Each request is judged alone: one that is refused does not fail its neighbours. new_*: the numbers of n_*.
+-- base: the newest position before. foreseen: e_leaf was used, so all is as the writer thought.
 --
 -- Everything is looked up along indexes; the writer's connection is set so that plans, made perhaps when the tables were empty, are
 -- of that kind.
 CREATE FUNCTION docket_append(
-    p_writer uuid, p_batch bigint,
+    p_writer uuid, p_batch bigint, p_base bigint, p_at bigint,
     n_stream_type text[], n_stream_id text[], n_scope uuid[], n_type text[], n_version text[], n_metadata text[],
     s_stream int[],
     r_stream int[], r_scope int[], r_metadata int[], r_expected bigint[], r_events int[],
     c_request int[], c_command uuid[],
-    e_request int[], e_type int[], e_payload text[], e_digests bytea,
+    e_request int[], e_type int[], e_payload text[], e_digests bytea, e_leaf bytea,
     b_request int[], b_sha256 bytea[], b_size bigint[], b_encoding smallint[], b_bytes bytea[],
     OUT stamped_at bigint, OUT statuses int[], OUT positions bigint[], OUT sequences bigint[],
-    OUT new_streams int[], OUT new_scopes int[], OUT new_types int[], OUT new_metadata int[]
+    OUT new_streams int[], OUT new_scopes int[], OUT new_types int[], OUT new_metadata int[], OUT base bigint, OUT foreseen boolean
 ) LANGUAGE plpgsql AS $$
 DECLARE
     requests  CONSTANT int := cardinality(r_stream);
     previous  record;
     repeated  record;
-    base      bigint;
+    newest_at bigint;
     head      bigint;
     heads     bigint[];
     -- An event of a request that is written: its place in e_* and this make its position, and its sequence.
@@ -59,6 +63,7 @@ BEGIN
         statuses := previous.statuses;
         positions := previous.positions;
         sequences := previous.sequences;
+        foreseen := false;
         RETURN;
     ELSIF previous.batch > p_batch THEN
         -- A straggler from a connection that its writer has given up.
@@ -113,9 +118,10 @@ BEGIN
         END LOOP;
     END IF;
 
-    SELECT e.position, e.recorded_at INTO base, stamped_at FROM log_events e ORDER BY e.position DESC LIMIT 1;
+    SELECT e.position, e.recorded_at INTO base, newest_at FROM log_events e ORDER BY e.position DESC LIMIT 1;
     base := coalesce(base, 0);
-    stamped_at := greatest(stamped_at, docket_now());
+    newest_at := coalesce(newest_at, 0);
+    stamped_at := greatest(newest_at, docket_now());
     heads := ARRAY(
         SELECT coalesce((SELECT e.sequence FROM log_events e WHERE e.stream = n.id ORDER BY e.sequence DESC LIMIT 1), 0)
         FROM unnest(s_stream) AS n (id)
@@ -139,15 +145,21 @@ BEGIN
         before := before + r_events[i];
     END LOOP;
 
+    -- A clock that is a second off is not the writer's to use: the time of the log never goes back.
+    foreseen := e_leaf <> '' AND base = p_base AND 0 = ALL (statuses) AND p_at >= newest_at AND abs(p_at - docket_now()) < 1000000;
+    IF foreseen THEN
+        stamped_at := p_at;
+    END IF;
+
     IF head > base THEN
         INSERT INTO log_events (position, recorded_at, stream, sequence, metadata, scope, event_type, payload, leaf_hash)
         SELECT
             position_shifts[e.request] + e.place, stamped_at, s_stream[r_stream[e.request]], sequence_shifts[e.request] + e.place,
             r_metadata[e.request], nullif(r_scope[e.request], 0), e.type, e.payload,
-            docket_leaf_hash(
+            CASE WHEN foreseen THEN substring(e_leaf FROM 32 * e.place - 31 FOR 32) ELSE docket_leaf_hash(
                 position_shifts[e.request] + e.place, sequence_shifts[e.request] + e.place, stamped_at,
                 substring(e_digests FROM 96 * e.place - 95 FOR 96)
-            )
+            ) END
         FROM (
             SELECT generate_series(1, before) AS place, unnest(e_request) AS request, unnest(e_type) AS type, unnest(e_payload) AS payload
         ) e

@@ -8,7 +8,6 @@
 //! checkpoint is not behind the live one's, which nobody can move meanwhile.
 
 use crate::database::{Database, Row, Transaction, Value};
-use serde::Serialize;
 use std::str::FromStr;
 
 pub(crate) const DDL: &[&str] = &[
@@ -21,7 +20,7 @@ pub(crate) const DDL: &[&str] = &[
 
 const SELECT: &str = "SELECT projection, generation, version, role, position FROM generations";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display, strum::EnumString)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Role {
     Building,

@@ -79,7 +79,11 @@ impl Watcher {
             let position = number(data)?;
             ensure!(position > self.position, "position {position} came after {}", self.position);
             self.position = position;
+            // The whole answer comes once more at its end.
             let Some((before, text)) = data.split_once("\"@") else { continue };
+            if !before.contains("\"model_call.text_streamed\"") {
+                continue;
+            }
             let (_, recorded_at) = before.split_once("\"recorded_at\":").context("an event without a time")?;
             tokens.push(Token { recorded_at: number(recorded_at)?, index: number(text)? });
         }

@@ -1,13 +1,16 @@
 //! The command line. Data goes to standard output, everything else to standard error.
 
+mod backup;
 mod bench;
 mod client;
 mod config;
 mod events;
 mod migrate;
 mod print;
+mod progress;
 mod projections;
 mod run;
+mod segments;
 mod serve;
 mod token;
 
@@ -39,6 +42,12 @@ enum Command {
     Projections(projections::Projections),
     /// Bring the database up to date, and end
     Migrate,
+    /// Back up the log
+    Backup(backup::Backup),
+    /// Make a log of a backup
+    Restore(backup::Restore),
+    /// Sealed model calls, outside the database
+    Segments(segments::Segments),
     /// Measure this build on this machine, beside its ceilings and peers
     Bench(bench::Bench),
     /// One of the processes that `bench` measures together
@@ -76,6 +85,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(events) => events.execute(&flags).await,
         Command::Projections(projections) => projections.execute(&flags).await,
         Command::Migrate => migrate::migrate(&flags).await,
+        Command::Backup(backup) => backup.execute(&flags).await,
+        Command::Restore(restore) => restore.execute(&flags).await,
+        Command::Segments(segments) => segments.execute(&flags).await,
         Command::Bench(bench) => bench.execute().await,
         Command::BenchWriter(writer) => writer.execute().await,
         Command::Config(show) => show.execute(&flags),

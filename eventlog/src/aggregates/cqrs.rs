@@ -118,7 +118,9 @@ fn envelope<A: Aggregate>(recorded: &Recorded) -> Result<EventEnvelope<A>, Aggre
 fn unread<E: std::error::Error>(error: ReadError) -> AggregateError<E> {
     match error {
         ReadError::Decode { .. } => AggregateError::DeserializationError(Box::new(error)),
-        ReadError::Closed | ReadError::Storage { .. } => AggregateError::DatabaseConnectionError(Box::new(error)),
+        ReadError::Closed | ReadError::Storage { .. } | ReadError::Segment { .. } => {
+            AggregateError::DatabaseConnectionError(Box::new(error))
+        }
     }
 }
 

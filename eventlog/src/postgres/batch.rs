@@ -1,6 +1,9 @@
 //! A batch as the arguments of `docket_append`, and its answer.
 
-use super::known::{Known, type_name};
+use super::{
+    foreseen::Foreseen,
+    known::{Known, type_name},
+};
 use crate::{
     append::Expected,
     request::{Encoded, Request},
@@ -10,9 +13,9 @@ use sqlx::{Postgres, Row, postgres::PgArguments, postgres::PgRow, query::Query};
 use std::{borrow::Cow, collections::HashMap};
 use uuid::Uuid;
 
-const APPEND: &str = "SELECT stamped_at, statuses, positions, sequences, new_streams, new_scopes, new_types, new_metadata \
+const APPEND: &str = "SELECT base, foreseen, stamped_at, statuses, positions, sequences, new_streams, new_scopes, new_types, new_metadata \
     FROM docket_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-    $24, $25)";
+    $24, $25, $26, $27, $28)";
 
 /// The arrays that the function takes, but for the new names, which are in [`Known`]. See `migrations/postgres/0006_append.sql`.
 #[derive(Default)]
@@ -29,6 +32,9 @@ pub(crate) struct Arguments<'a> {
     types: Vec<i32>,
     payloads: Vec<Cow<'a, str>>,
     digests: Vec<u8>,
+    leaves: Vec<u8>,
+    base: u64,
+    at: i64,
     blob_requests: Vec<i32>,
     blob_digests: Vec<&'a [u8]>,
     blob_sizes: Vec<i64>,
@@ -37,9 +43,14 @@ pub(crate) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    pub(crate) fn new(batch: &[&'a Request], known: &mut Known) -> Self {
+    /// `foreseen` is what the answer will be if nobody else writes before.
+    pub(crate) fn new(batch: &[&'a Request], known: &mut Known, foreseen: Option<&Foreseen>) -> Self {
         known.begin_batch();
         let mut arguments = Self::default();
+        if let Some(Foreseen { base, at, written }) = foreseen {
+            (arguments.base, arguments.at) = (*base, *at);
+            arguments.leaves.extend(written.events.iter().flat_map(|event| event.leaf_hash));
+        }
         let mut places = HashMap::new();
         for (number, request) in (1..).zip(batch) {
             let place = *places.entry(&request.stream).or_insert_with(|| {
@@ -98,6 +109,8 @@ impl<'a> Arguments<'a> {
         sqlx::query(APPEND)
             .bind(writer)
             .bind(number)
+            .bind(self.base.cast_signed())
+            .bind(self.at)
             .bind(streams.iter().map(|stream| stream.aggregate_type.to_string()).collect::<Vec<_>>())
             .bind(streams.iter().map(|stream| stream.aggregate_id.to_string()).collect::<Vec<_>>())
             .bind(known.scopes.new_names().to_vec())
@@ -116,6 +129,7 @@ impl<'a> Arguments<'a> {
             .bind(self.types)
             .bind(self.payloads)
             .bind(self.digests)
+            .bind(self.leaves)
             .bind(self.blob_requests)
             .bind(self.blob_digests)
             .bind(self.blob_sizes)
@@ -125,20 +139,36 @@ impl<'a> Arguments<'a> {
 }
 
 /// Reads the function's answer: what became of each request.
-pub(crate) fn written(row: &PgRow, batch: &[&Request], known: &mut Known) -> Result<Written, sqlx::Error> {
-    let recorded_at: i64 = row.try_get(0)?;
-    let (statuses, positions, sequences): (Vec<i32>, Vec<i64>, Vec<i64>) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+pub(crate) fn written(
+    row: &PgRow,
+    batch: &[&Request],
+    known: &mut Known,
+    foreseen: Option<Foreseen>,
+) -> Result<Written, sqlx::Error> {
+    // None for what had no new names, and none at all for a batch that was found to have been written.
+    known.streams.learn(&row.try_get::<Option<Vec<_>>, _>(6)?.unwrap_or_default());
+    known.scopes.learn(&row.try_get::<Option<Vec<_>>, _>(7)?.unwrap_or_default());
+    known.types.learn(&row.try_get::<Option<Vec<_>>, _>(8)?.unwrap_or_default());
+    known.metadata.learn(&row.try_get::<Option<Vec<_>>, _>(9)?.unwrap_or_default());
+    let base = row.try_get::<Option<i64>, _>(0)?.map(i64::unsigned_abs);
+    known.alone = known.head.is_none() || known.head == base;
+    known.head = base;
+    if row.try_get(1)?
+        && let Some(Foreseen { written, .. }) = foreseen
+    {
+        known.head = written.events.last().map(|event| event.position);
+        return Ok(written);
+    }
+    let recorded_at: i64 = row.try_get(2)?;
+    let (statuses, positions, sequences): (Vec<i32>, Vec<i64>, Vec<i64>) = (row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
     if statuses.len() != batch.len() || positions.len() != batch.len() || sequences.len() != batch.len() {
         return Err(sqlx::Error::Protocol(format!("{} answers to {} requests", statuses.len(), batch.len())));
     }
-    // None for what had no new names, and none at all for a batch that was found to have been written.
-    known.streams.learn(&row.try_get::<Option<Vec<_>>, _>(4)?.unwrap_or_default());
-    known.scopes.learn(&row.try_get::<Option<Vec<_>>, _>(5)?.unwrap_or_default());
-    known.types.learn(&row.try_get::<Option<Vec<_>>, _>(6)?.unwrap_or_default());
-    known.metadata.learn(&row.try_get::<Option<Vec<_>>, _>(7)?.unwrap_or_default());
     let answers = statuses.into_iter().zip(positions).zip(sequences);
     let outcomes: Vec<_> = answers.map(|((status, position), sequence)| outcome(status, position, sequence)).collect();
-    let events = batch.iter().zip(&outcomes).flat_map(|(request, outcome)| recorded(request, *outcome, recorded_at)).collect();
+    let events: Vec<_> =
+        batch.iter().zip(&outcomes).flat_map(|(request, outcome)| recorded(request, *outcome, recorded_at)).collect();
+    known.head = events.last().map(|event| event.position).or(known.head);
     Ok(Written { outcomes, events })
 }
 

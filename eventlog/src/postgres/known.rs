@@ -17,6 +17,9 @@ pub(crate) struct Known {
     /// Of an event's type and version.
     pub(crate) types: Names<(Arc<str>, Arc<str>)>,
     pub(crate) metadata: Names<Bytes>,
+    /// The newest position after this writer's last batch, and whether nobody else had written before that one.
+    pub(crate) head: Option<u64>,
+    pub(crate) alone: bool,
 }
 
 /// Names of one kind: those with known numbers, and the new ones of the batch that is being made.
@@ -34,6 +37,8 @@ impl Known {
             scopes: Names::none(NAMES),
             types: Names::none(NAMES),
             metadata: Names::none(METADATA),
+            head: None,
+            alone: true,
         }
     }
 

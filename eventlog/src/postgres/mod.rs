@@ -5,13 +5,18 @@ mod batch;
 mod blockers;
 mod dictionary;
 mod event_row;
+mod foreseen;
 mod known;
 mod listener;
 mod reader;
+mod restore;
+mod segments;
 mod writer;
 
 pub(crate) use listener::Listener;
 pub(crate) use reader::Reader;
+pub(crate) use restore::Restoring;
+pub(crate) use segments::Segments;
 pub(crate) use writer::Writer;
 
 use crate::{
@@ -36,6 +41,7 @@ pub(crate) struct Opened {
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
     pub(crate) listener: Listener,
+    pub(crate) segments: Segments,
     /// The newest position.
     pub(crate) head: u64,
 }
@@ -51,16 +57,25 @@ pub(crate) async fn open(url: &str, options: &Options, worker: Uuid) -> Result<O
 
     let mut writer = Writer::new(base.clone().application_name("docket writer"), options.durability, worker);
     writer.connect().await?;
+    let (reader, segments) = read(base.clone()).await?;
+    let listener = Listener::connect(base.application_name("docket listener"), worker).await?;
+    let head = reader.head().await.map_err(|error| OpenError::Unsuitable(error.to_string()))?;
+    Ok(Opened { writer, reader, listener, segments, head })
+}
+
+/// The side that reads, and the tables of segments.
+pub(crate) async fn read_only(url: &str) -> Result<(Reader, Segments), OpenError> {
+    Ok(read(url.parse()?).await?)
+}
+
+async fn read(base: PgConnectOptions) -> Result<(Reader, Segments), sqlx::Error> {
     let dictionary = Dictionary::default();
     let readers = dictionary.forgotten_by(PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECT_TIMEOUT));
     // A page is read along an index and ends at its limit. Left alone, Postgres collects and sorts all the rest of the log for it,
     // as long as it has no statistics or takes a plan for any position.
     let along_indexes = [("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("enable_sort", "off"), ("jit", "off")];
-    let reading = base.clone().application_name("docket reader").options(along_indexes);
-    let reader = Reader::new(readers.connect_with(reading).await?, dictionary);
-    let listener = Listener::connect(base.application_name("docket listener"), worker).await?;
-    let head = reader.head().await.map_err(|error| OpenError::Unsuitable(error.to_string()))?;
-    Ok(Opened { writer, reader, listener, head })
+    let pool = readers.connect_with(base.application_name("docket reader").options(along_indexes)).await?;
+    Ok((Reader::new(pool.clone(), dictionary), Segments::new(pool)))
 }
 
 async fn check(connection: &mut PgConnection) -> Result<(), OpenError> {

@@ -11,6 +11,7 @@ use crate::{
     bookmark::Bookmark,
     error::ReadError,
     filter::Filter,
+    leaf::Sha256Digest,
     page_rows::{MAX_BYTES, PageRows},
     snapshot::{Snapshot, SnapshotRow, StoredSnapshot},
     stream_id::StreamId,
@@ -103,6 +104,17 @@ impl Reader {
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.map(|(size, encoding, bytes)| StoredBlob { size, encoding: encoding.into(), bytes }))
+    }
+
+    /// The digests of blobs after one, in order.
+    pub(crate) async fn blob_digests(&self, after: &[u8], limit: usize) -> Result<Vec<Sha256Digest>, ReadError> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT sha256 FROM blobs WHERE sha256 > $1 ORDER BY sha256 LIMIT $2")
+            .bind(after)
+            .bind(limit as i64)
+            .fetch_all(&self.pool)
+            .await?;
+        let digest = |(digest,): (Vec<u8>,)| digest.try_into().map_err(|_| ReadError::damaged("a blob's digest is none"));
+        rows.into_iter().map(digest).collect()
     }
 
     pub(crate) async fn bookmark(&self, name: &str) -> Result<Option<Bookmark>, ReadError> {

@@ -4,6 +4,7 @@ use super::{
     CONNECT_TIMEOUT,
     batch::{Arguments, written},
     blockers::Blockers,
+    foreseen::Foreseen,
     known::Known,
     make_durable,
 };
@@ -121,7 +122,8 @@ impl Writer {
         let mut blockers = Blockers::new(self.options.clone());
         let connected = self.connected().await.map_err(|error| Failure::NotConnected(error.to_string()))?;
         let Connected { connection, process, known } = connected;
-        let query = Arguments::new(batch, known).query(known, worker, number);
+        let foreseen = Foreseen::of(batch, known);
+        let query = Arguments::new(batch, known, foreseen.as_ref()).query(known, worker, number);
         // The server's own limit comes first, unless it is the network that is gone.
         let answer = timeout(STATEMENT_TIMEOUT + CONNECT_TIMEOUT, query.fetch_one(connection));
         let answer = tokio::select! {
@@ -129,7 +131,7 @@ impl Writer {
             never = blockers.watch(*process) => match never {},
         };
         let failure = match answer {
-            Ok(Ok(row)) => match written(&row, batch, known) {
+            Ok(Ok(row)) => match written(&row, batch, known, foreseen) {
                 Ok(written) => return Ok(written),
                 Err(error) => Failure::Lost(error.to_string()),
             },

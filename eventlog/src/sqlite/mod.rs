@@ -10,14 +10,18 @@ mod plan;
 mod pool;
 mod reader;
 mod referred;
+mod restore;
 mod rows;
 mod scan;
+mod segments;
 mod selection;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub(crate) use reader::Reader;
+pub(crate) use restore::Restoring;
+pub(crate) use segments::Segments;
 pub(crate) use writer::Writer;
 
 use crate::{error::OpenError, options::Options};
@@ -40,6 +44,11 @@ pub(crate) async fn open(path: &Path, options: &Options) -> Result<(Writer, Read
         Err(error) => return Err(OpenError::Unsuitable(error.to_string())),
     };
     Ok((writer, Reader::new(Pool::new(path.to_owned())), head))
+}
+
+/// The side that reads, of a file that another process may have.
+pub(crate) fn read_only(path: &Path) -> Reader {
+    Reader::new(Pool::new(path.to_owned()))
 }
 
 /// The one thing that is done through sqlx here, because it has the migrations of both databases.

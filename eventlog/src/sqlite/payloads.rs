@@ -20,3 +20,23 @@ impl Payloads {
         self.0.split().freeze()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_ones_lie_together_and_large_ones_alone() {
+        let mut payloads = Payloads::default();
+        let taken: Vec<Bytes> = (0..1000).map(|number| payloads.take(number.to_string().repeat(10).as_bytes())).collect();
+        for (number, payload) in taken.iter().enumerate() {
+            assert_eq!(payload, number.to_string().repeat(10).as_bytes());
+        }
+        let neighbours = taken.windows(2).filter(|two| two[0].as_ptr_range().end == two[1].as_ptr()).count();
+        let bytes: usize = taken.iter().map(Bytes::len).sum();
+        assert!(neighbours + 2 + bytes / CHUNK >= taken.len(), "{neighbours} of {bytes} bytes");
+        // Whoever keeps it keeps nothing else.
+        assert!(payloads.take(&[b'x'; CHUNK]).is_unique());
+        assert!(payloads.take(b"").is_empty());
+    }
+}

@@ -9,11 +9,12 @@ use crate::{
     bookmark::Bookmark,
     error::ReadError,
     filter::Filter,
+    leaf::Sha256Digest,
     page_rows::PageRows,
     snapshot::{SnapshotRow, StoredSnapshot},
     stream_id::StreamId,
 };
-use rusqlite::{OptionalExtension, Params, Row};
+use rusqlite::{OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
 #[derive(Debug)]
@@ -45,6 +46,24 @@ impl Reader {
             Ok(StoredBlob { size: row.get(0)?, encoding: row.get(1)?, bytes: row.get(2)? })
         });
         row.await
+    }
+
+    /// The digests of blobs after one, in order.
+    pub(crate) async fn blob_digests(&self, after: &[u8], limit: usize) -> Result<Vec<Sha256Digest>, ReadError> {
+        let after = after.to_owned();
+        let read = move |reading: &mut Reading| {
+            let select = "SELECT sha256 FROM blobs WHERE sha256 > ? ORDER BY sha256 LIMIT ?";
+            let mut statement = reading.connection.prepare_cached(select)?;
+            let digests = statement.query_map(params![after, limit as i64], |row| row.get(0))?;
+            Ok(digests.collect::<Result<_, _>>()?)
+        };
+        self.pool.read(read).await
+    }
+
+    /// The newest position, where another process writes.
+    pub(crate) async fn newest(&self) -> Result<u64, ReadError> {
+        let newest = self.row("SELECT coalesce(max(position), 0) FROM events", [], |row| row.get::<_, i64>(0)).await?;
+        Ok(newest.unwrap_or(0).unsigned_abs())
     }
 
     pub(crate) async fn bookmark(&self, name: &str) -> Result<Option<Bookmark>, ReadError> {

@@ -85,7 +85,12 @@ impl Builder {
         // Where one failed, others may have been done.
         self.shared.switched.send_replace(());
         for built in built? {
-            tracing::info!(projection = built.projection, built.events, built.position, "a new generation is live");
+            tracing::info!(
+                projection = built.projection,
+                events = built.events,
+                position = built.position,
+                "a new generation is live"
+            );
         }
         // What they replaced goes in the next round.
         self.shared.wanted.notify_one();

@@ -27,20 +27,26 @@ impl Upsert {
         for chunk in CHUNKS {
             while left.len() >= chunk {
                 let values: Vec<Value> = left.by_ref().take(chunk).flatten().collect();
-                tx.execute(&self.sql(chunk), values).await?;
+                tx.execute(&self.sql(chunk, tx.numbers_parameters()), values).await?;
             }
         }
         Ok(())
     }
 
-    fn sql(&self, rows: usize) -> String {
+    /// Parameters are `?`, or `$1, $2, …` where they have to be numbered.
+    fn sql(&self, rows: usize, numbered: bool) -> String {
         let mut sql = format!("INSERT INTO {} ({}) VALUES ", self.table, self.columns.join(", "));
         for row in 0..rows {
             sql.push_str(if row == 0 { "(" } else { ", (" });
             for column in 0..self.columns.len() {
                 let separator = if column == 0 { "" } else { ", " };
-                // Writing into a string cannot fail.
-                let _ = write!(sql, "{separator}${}", row * self.columns.len() + column + 1);
+                sql.push_str(separator);
+                if numbered {
+                    // Writing into a string cannot fail.
+                    let _ = write!(sql, "${}", row * self.columns.len() + column + 1);
+                } else {
+                    sql.push('?');
+                }
             }
             sql.push(')');
         }
@@ -64,14 +70,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_statement_text_for_both_databases() {
+    fn statements_differ_in_their_parameters_only() {
         let upsert = Upsert { table: "t", columns: &["a", "b", "c"], key: &["a"], replace: &["b"], add: &["c"] };
         assert_eq!(
-            upsert.sql(2),
+            upsert.sql(2, true),
             "INSERT INTO t (a, b, c) VALUES ($1, $2, $3), ($4, $5, $6) \
              ON CONFLICT (a) DO UPDATE SET b = excluded.b, c = t.c + excluded.c"
         );
-        assert!(Upsert { replace: &[], add: &[], ..upsert }.sql(1).ends_with("ON CONFLICT (a) DO NOTHING"));
+        assert!(upsert.sql(2, false).starts_with("INSERT INTO t (a, b, c) VALUES (?, ?, ?), (?, ?, ?) ON CONFLICT"));
+        assert!(Upsert { replace: &[], add: &[], ..upsert }.sql(1, true).ends_with("ON CONFLICT (a) DO NOTHING"));
         assert_eq!(parameters(2, 3), "$2, $3, $4");
     }
 }

@@ -33,6 +33,12 @@ impl Transaction {
         Self { suffix: generation.suffix(), ..self }
     }
 
+    /// Whether `?` will not do. On SQLite it is what makes long statements quick: the number of a numbered parameter is looked for
+    /// among all of them, each time it is bound.
+    pub(super) fn numbers_parameters(&self) -> bool {
+        matches!(self.begun, Begun::Postgres(_))
+    }
+
     fn named(&self, sql: &str) -> String {
         sql.replace('@', &self.suffix)
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod arrows;
+mod backups;
 mod command_line;
 mod crashes;
 mod hostile_commands;

@@ -3,6 +3,8 @@
 
 mod aggregates;
 mod append;
+mod backup;
+mod calls;
 mod chats;
 mod commands;
 mod counter;
@@ -18,6 +20,9 @@ mod read;
 mod reference;
 mod replicas;
 mod restart;
+mod sealed;
+mod sealed_killed;
+mod sealed_model;
 mod snapshots;
 mod snapshots_blocked;
 mod stock;

@@ -247,5 +247,5 @@ fn a_log_is_a_list_on_sqlite() {
 
 #[test]
 fn a_log_is_a_list_on_postgres() {
-    a_log_is_a_list(Fixture::postgres, 3, 16);
+    a_log_is_a_list(Fixture::postgres, 3, 12);
 }

@@ -206,8 +206,8 @@ async fn a_batch_is_written_once_under_its_number() {
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let send = |batch: i64| {
         let sql = format!(
-            "SELECT positions FROM docket_append('{}', {batch}, '{{chat}}', '{{a}}', '{{}}', '{{chat.noted}}', '{{1.0}}', ARRAY['{{}}'], \
-             '{{-1}}', '{{1}}', '{{0}}', '{{-1}}', '{{-1}}', '{{1}}', '{{}}', '{{}}', '{{1}}', '{{-1}}', ARRAY['{{}}'], '', \
+            "SELECT positions FROM docket_append('{}', {batch}, -1, 0, '{{chat}}', '{{a}}', '{{}}', '{{chat.noted}}', '{{1.0}}', ARRAY['{{}}'], \
+             '{{-1}}', '{{1}}', '{{0}}', '{{-1}}', '{{-1}}', '{{1}}', '{{}}', '{{}}', '{{1}}', '{{-1}}', ARRAY['{{}}'], '', '', \
              '{{}}', '{{}}', '{{}}', '{{}}', '{{}}')",
             uuid::Uuid::nil()
         );
@@ -221,4 +221,52 @@ async fn a_batch_is_written_once_under_its_number() {
     assert_eq!(log.head().await, Ok(3));
     // Our own writer is not disturbed.
     assert_eq!(log.append(Append { events: vec![event("{}"); 2], ..append(&chat("a"), "") }).await, Ok(new(5, 5)));
+}
+
+/// The hashes that a writer brings along are taken only if the newest position is the one it thought, every request is written, and
+/// its clock is right and not behind the log; else the server computes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_writer_foresees_is_used_only_if_it_holds() {
+    let fixture = Fixture::postgres();
+    let log = fixture.open().await;
+    log.append(append(&chat("a"), "{}")).await.unwrap();
+    let DatabaseUrl::Postgres(url) = fixture.url() else { unreachable!() };
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let (now, second) = ("docket_now()", 1_000_000_i64);
+    let cases = [
+        (1, format!("{now}"), -1, true),
+        (1, format!("{now}"), -1, false),
+        (3, format!("{now}"), 0, false),
+        (3, format!("{now} + {}", 3600 * second), -1, false),
+        (4, format!("{now} - {}", 3600 * second), -1, false),
+        (5, "(SELECT recorded_at FROM log_events WHERE position = 5)".to_owned(), -1, true),
+        (6, "(SELECT recorded_at - 1 FROM log_events WHERE position = 6)".to_owned(), -1, false),
+    ];
+    for (batch, (base, at, expected, used)) in (1..).zip(cases) {
+        let sql = format!(
+            "SELECT a.base, a.foreseen \
+             FROM docket_append('{}', {batch}, {base}, {at}, '{{chat}}', '{{a}}', '{{}}', '{{chat.noted}}', '{{1.0}}', ARRAY['{{}}'], \
+             '{{-1}}', '{{1}}', '{{0}}', '{{-1}}', '{{{expected}}}', '{{1}}', '{{}}', '{{}}', '{{1}}', '{{-1}}', ARRAY['{{}}'], \
+             decode(repeat('00', 96), 'hex'), decode(repeat('07', 32), 'hex'), '{{}}', '{{}}', '{{}}', '{{}}', '{{}}') a",
+            uuid::Uuid::nil()
+        );
+        let (before, foreseen): (i64, bool) = sqlx::query_as(&sql).fetch_one(&pool).await.unwrap();
+        assert_eq!(foreseen, used, "batch {batch}");
+        let written: Option<Vec<u8>> = sqlx::query_scalar("SELECT leaf_hash FROM log_events WHERE position = $1")
+            .bind(before + 1)
+            .fetch_optional(&pool)
+            .await
+            .unwrap();
+        match (written, expected) {
+            (None, 0) => {}
+            (Some(leaf), _) => assert_eq!(leaf == [7; 32], used, "batch {batch}"),
+            (None, _) => panic!("batch {batch} was not written"),
+        }
+    }
+    let events = everything(&log).await;
+    assert_eq!(events.len(), 7);
+    assert!(events.is_sorted_by_key(|event| event.recorded_at));
+    // Our own writer notices that somebody else has written.
+    assert_eq!(log.append(expecting(Expected::Exact(7), append(&chat("a"), "{}"))).await, Ok(new(8, 8)));
+    assert_eq!(everything(&log).await[7].leaf_hash, everything(&log).await[7].computed_leaf_hash());
 }

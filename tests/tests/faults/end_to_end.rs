@@ -81,7 +81,7 @@ async fn chats_go_on_at_the_replica() {
 #[tokio::test(flavor = "multi_thread")]
 async fn chats_go_on_after_the_disk_was_full() {
     const ROUNDS: usize = 3;
-    let mut server = Server::prepare(Backend::Sqlite, &[]).on_small_disk(48 << 20);
+    let mut server = Server::prepare(Backend::Sqlite, &[]).on_small_disk(96 << 20);
     server.restart().await;
     let plane = Plane::start(&server).await;
     let ballast = server.data_dir_from_here().join("ballast");

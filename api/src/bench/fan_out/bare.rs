@@ -51,7 +51,7 @@ async fn serve(
         let (mut socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
         // The request comes in one piece.
-        socket.read(&mut [0; 1024]).await?;
+        anyhow::ensure!(socket.read(&mut [0; 1024]).await? > 0, "a reader left");
         socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n").await?;
         sockets.push(socket);
     }

@@ -74,26 +74,24 @@ impl Child {
         Ok(format!("/api/v1/chats/{}/events?after=0", chat.id))
     }
 
-    /// Processor time that it has used.
+    /// Processor time that its threads have used.
     pub(super) fn processor(&self) -> Result<Duration> {
-        let stat = self.look("stat")?;
-        // After the name, which may hold anything; the 14th and 15th of all fields.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).context("/proc/…/stat");
-        let ticks = ticks(11)? + ticks(12)?;
-        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+        let id = self.process.id().context("the server ended")?;
+        let mut nanos = 0;
+        for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
+            // One that ends while we look has done little.
+            let Ok(stat) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            nanos += stat.split(' ').next().and_then(|used| used.parse::<u64>().ok()).context("/proc/…/schedstat")?;
+        }
+        Ok(Duration::from_nanos(nanos))
     }
 
     /// Its memory, in KiB.
     pub(super) fn resident(&self) -> Result<u64> {
-        let status = self.look("status")?;
+        let id = self.process.id().context("the server ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok()).context("/proc/…/status")
-    }
-
-    fn look(&self, file: &str) -> Result<String> {
-        let id = self.process.id().context("the server ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
     }
 
     pub(super) async fn stop(mut self) -> Result<()> {

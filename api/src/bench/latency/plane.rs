@@ -48,6 +48,8 @@ impl Plane {
             durability: DurabilityChoice::Sync,
             workspaced: None,
             allow_unconfined: false,
+            segments: database.folder.join("segments").display().to_string(),
+            seal_after: None,
         };
         let providers = Providers::from_env(|name| (name == "OPENAI_BASE_URL").then(|| provider.to_owned()))?;
         let server = Server::start_with(&config, providers).await?;

@@ -15,14 +15,18 @@ use docket_tests::{
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tempfile::TempDir;
 use trace::{Call, Entry, Marker};
 
 const CUTS: usize = 200;
 /// Of these the whole server is started again.
 const SERVERS: usize = 5;
-const CHECKPOINTS: usize = 3;
+/// How often the server is started while it is recorded.
+const STARTS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_shown_is_there_after_a_power_cut() {
@@ -60,7 +64,7 @@ async fn what_was_shown_is_there_after_a_power_cut() {
 }
 
 /// Runs the real server under load; where its data lay, and what it wrote and showed.
-async fn record(preload: &Preload) -> (std::path::PathBuf, Vec<Entry>) {
+async fn record(preload: &Preload) -> (PathBuf, Vec<Entry>) {
     let trace = preload.file("trace");
     let mut server = Server::prepare(Backend::Sqlite, &[]);
     let data = server.data_dir();
@@ -68,31 +72,36 @@ async fn record(preload: &Preload) -> (std::path::PathBuf, Vec<Entry>) {
         .variable("LD_PRELOAD", &preload.library())
         .variable("DOCKET_TRACE", &trace.display().to_string())
         .variable("DOCKET_TRACE_FOLDER", &data.display().to_string());
-    server.restart().await;
-    let mut stream = EventStream::open(server.address(), "/api/v1/events", &server.token(), Some(0)).await;
-    let mut marker = Marker::open(&trace);
-    let reader = tokio::spawn(async move {
-        while let Some(event) = stream.next().await {
-            if event.id.is_some() {
-                marker.shown(&event);
+    let mut last = 0;
+    for round in 1..=STARTS {
+        server.restart().await;
+        let mut stream = EventStream::open(server.address(), "/api/v1/events", &server.token(), Some(last)).await;
+        let mut marker = Marker::open(&trace);
+        let reader = tokio::spawn(async move {
+            let mut last = last;
+            while let Some(event) = stream.next().await {
+                if event.id.is_some() {
+                    marker.shown(&event);
+                    last = event.position();
+                }
             }
-        }
-    });
-    let plane = Plane::start(&server).await;
-    loop {
+            last
+        });
+        let plane = Plane::start(&server).await;
         plane.gets_on(100).await;
-        // Pages have gone from the journal to the database, and the journal has begun anew.
-        let log = data.join("docket.db");
-        let entries = trace::read(&trace);
-        let checkpoints = entries.iter().filter(|entry| entry.path == log && matches!(entry.call, Call::Sync)).count();
-        if checkpoints >= CHECKPOINTS {
-            break;
+        plane.compare(&server).await;
+        // A clean end copies the journal into the database.
+        if round == STARTS {
+            server.kill9().await;
+        } else {
+            server.terminate().await;
         }
+        last = reader.await.unwrap();
     }
-    plane.compare(&server).await;
-    server.kill9().await;
-    reader.await.unwrap();
-    (data, trace::read(&trace))
+    let (log, entries) = (data.join("docket.db"), trace::read(&trace));
+    let syncs = entries.iter().filter(|entry| entry.path == log && matches!(entry.call, Call::Sync)).count();
+    assert!(syncs >= STARTS - 1, "the database itself was synced {syncs} times");
+    (data, entries)
 }
 
 /// Opens what is left, compares, and appends to it. Gives how many events were compared.
@@ -138,7 +147,7 @@ async fn serve(disk: &Disk<'_>, data: &Path, random: &mut SmallRng, promised: &[
 
     let log = Log::open(&DatabaseUrl::Sqlite(server.data_dir().join("docket.db")), Options::default()).await.unwrap();
     let fresh = tempfile::tempdir().unwrap();
-    let open = async |path: std::path::PathBuf| Database::open(&DatabaseUrl::Sqlite(path)).await.unwrap();
+    let open = async |path: PathBuf| Database::open(&DatabaseUrl::Sqlite(path)).await.unwrap();
     let fresh_views = open(fresh.path().join("views.db")).await;
     let old_views = open(server.data_dir().join("docket.views.db")).await;
     for views in [&fresh_views, &old_views] {

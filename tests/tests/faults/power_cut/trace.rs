@@ -55,7 +55,7 @@ impl Marker {
     }
 }
 
-/// All of it, in its order; without the last record while that is being written.
+/// All of it, in its order.
 pub fn read(trace: &Path) -> Vec<Entry> {
     let bytes = std::fs::read(trace).unwrap();
     let (mut rest, mut entries) = (&bytes[..], Vec::new());
