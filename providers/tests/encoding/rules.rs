@@ -171,11 +171,12 @@ fn bedrock(body: &Value) {
                 "toolUse" => {
                     assert!(tools, "no calls without tools");
                     assert_id(text(&value["toolUseId"]), 64);
-                    assert!(value["input"].is_object() && ids.insert(text(&value["toolUseId"])));
+                    assert!(value["input"].is_object());
                     if value["type"] == "server_tool_use" {
                         let answered = blocks.iter().any(|other| other["toolResult"]["toolUseId"] == value["toolUseId"]);
                         assert!(answered, "a call of its own has its result");
                     } else {
+                        assert!(ids.insert(text(&value["toolUseId"])), "an id is used once");
                         due.push(&value["toolUseId"]);
                     }
                 }
