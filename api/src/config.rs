@@ -1,6 +1,6 @@
 //! Configuration: a TOML file, over it environment variables `DOCKET_*`, over them flags.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use docket_eventlog::{DatabaseUrl, Durability, FileStore};
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,12 @@ pub struct Flags {
     /// Address to listen on
     #[arg(long, global = true, env = "DOCKET_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Where the log lies: sqlite:PATH or postgres://…
+    /// Where the log lies: sqlite:PATH, postgres://… or kurrentdb://…
     #[arg(long, global = true, env = "DOCKET_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
+    /// Where the views lie, if not beside the log: sqlite:PATH or postgres://…
+    #[arg(long, global = true, env = "DOCKET_VIEWS", value_name = "URL", hide_env_values = true)]
+    pub views: Option<String>,
     /// How workspaces reach this server, where that is not the listening address
     #[arg(long, global = true, env = "DOCKET_URL", value_name = "URL")]
     pub url: Option<String>,
@@ -63,6 +66,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub database: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     pub durability: DurabilityChoice,
     pub segments: String,
@@ -80,6 +85,7 @@ struct File {
     data_dir: Option<PathBuf>,
     listen: Option<SocketAddr>,
     database: Option<String>,
+    views: Option<String>,
     url: Option<String>,
     durability: Option<DurabilityChoice>,
     segments: Option<String>,
@@ -108,6 +114,7 @@ impl Config {
         Ok(Self {
             listen: flags.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             database: database.unwrap_or_else(|| format!("sqlite:{}", data_dir.join("docket.db").display())),
+            views: flags.views.clone().or(file.views),
             url: flags.url.clone().or(file.url),
             durability: flags.durability.or(file.durability).unwrap_or_default(),
             segments: segments.unwrap_or_else(|| data_dir.join("segments").display().to_string()),
@@ -140,15 +147,27 @@ impl Config {
         self.seal_after.as_deref().map(|age| humantime::parse_duration(age).context("seal_after")).transpose()
     }
 
-    /// The views' database: a file beside the log's, or the same server.
+    /// The views' database: the one that was named, or a file beside the log's, or the same server.
     ///
     /// # Errors
-    /// When the text names no supported database.
+    /// When the text names no database that can hold views, or there is none for a log in KurrentDB.
     pub fn views_url(&self) -> Result<DatabaseUrl> {
-        Ok(match self.database_url()? {
-            DatabaseUrl::Sqlite(path) => DatabaseUrl::Sqlite(path.with_extension("views.db")),
-            postgres @ DatabaseUrl::Postgres(_) => postgres,
-        })
+        let database = self.database_url()?;
+        let Some(views) = &self.views else {
+            return match database {
+                DatabaseUrl::Sqlite(path) => Ok(DatabaseUrl::Sqlite(path.with_extension("views.db"))),
+                DatabaseUrl::Postgres(_) => Ok(database),
+                DatabaseUrl::Kurrentdb(_) => bail!("KurrentDB holds no views: name a place for them with --views"),
+            };
+        };
+        let views = views.parse().context("views")?;
+        if matches!(views, DatabaseUrl::Kurrentdb(_)) {
+            bail!("KurrentDB holds no views: --views takes sqlite:PATH or postgres://…");
+        }
+        if matches!(views, DatabaseUrl::Sqlite(_)) && views == database {
+            bail!("--views names the log's own file, which nobody else may write");
+        }
+        Ok(views)
     }
 
     /// The configuration as a file; passwords are not shown.
@@ -156,7 +175,9 @@ impl Config {
     /// # Errors
     /// When the database's URL is none.
     pub fn dump(&self) -> Result<String> {
-        let shown = Self { database: self.database_url()?.to_string(), ..self.clone() };
+        let views = self.views.is_some().then(|| self.views_url()).transpose()?;
+        let (database, views) = (self.database_url()?.to_string(), views.map(|views| views.to_string()));
+        let shown = Self { database, views, ..self.clone() };
         Ok(toml::to_string(&shown)?)
     }
 
@@ -201,8 +222,27 @@ mod tests {
     }
 
     #[test]
+    fn views_lie_where_they_can() {
+        let views = |database: &str, views: Option<&str>| {
+            let flags = Flags { database: Some(database.into()), views: views.map(Into::into), ..Flags::default() };
+            Config::load(&flags).unwrap().views_url().map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(views("sqlite:/a/b.db", None), Ok(DatabaseUrl::Sqlite("/a/b.views.db".into())));
+        assert_eq!(views("postgres://h/d", None), Ok(DatabaseUrl::Postgres("postgres://h/d".into())));
+        assert!(views("kurrentdb://h", None).unwrap_err().contains("--views"));
+        for log in ["kurrentdb://h", "postgres://h/d", "sqlite:/a/b.db"] {
+            assert_eq!(views(log, Some("sqlite:/v.db")), Ok(DatabaseUrl::Sqlite("/v.db".into())));
+            assert_eq!(views(log, Some("postgres://h/v")), Ok(DatabaseUrl::Postgres("postgres://h/v".into())));
+            assert!(views(log, Some("kurrentdb://h")).unwrap_err().contains("sqlite:PATH"));
+            assert!(views(log, Some("mysql://h")).is_err());
+        }
+        assert!(views("sqlite:/a/b.db", Some("sqlite:/a/b.db")).unwrap_err().contains("own file"));
+    }
+
+    #[test]
     fn a_dump_can_be_read_again_and_shows_no_password() {
-        let flags = Flags { database: Some("postgres://u:secret@h/d".to_owned()), ..Flags::default() };
+        let url = || Some("postgres://u:secret@h/d".to_owned());
+        let flags = Flags { database: url(), views: url(), ..Flags::default() };
         let dump = Config::load(&flags).unwrap().dump().unwrap();
         assert!(!dump.contains("secret"), "{dump}");
         toml::from_str::<File>(&dump).unwrap();

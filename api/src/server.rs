@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use docket_commands::{Clock, Control, control::Parts, enrolment::Enrolment, settings::Settings};
-use docket_eventlog::{Log, Options};
+use docket_eventlog::{DatabaseUrl, Log, Options};
 use docket_projections::{Database, Projections};
 use docket_providers::Providers;
 use docket_workspaces::{Hub, Limit, ProcessProvisioner, ProvisionerConfig};
@@ -25,6 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a start waits for the view of users and tokens: it may have to be rebuilt.
 const TOKENS_KNOWN: Duration = Duration::from_secs(300);
+
+/// A view that is so many events behind is not ready.
+const MAX_LAG: u64 = 100_000;
+/// What a short event takes in KurrentDB, about.
+const EVENT_BYTES: u64 = 600;
 
 /// A control plane that is up and not yet serving.
 #[derive(Debug)]
@@ -53,7 +58,7 @@ impl Server {
     /// # Errors
     /// When something cannot be opened; the message says what.
     pub async fn start(config: &Config) -> Result<Self> {
-        install_cryptography();
+        prepare_cryptography(config).await?;
         let providers = Providers::from_env(|name| std::env::var(name).ok()).context("the model providers' configuration")?;
         Self::start_with(config, providers).await
     }
@@ -63,13 +68,14 @@ impl Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn start_with(config: &Config, providers: Providers) -> Result<Self> {
-        install_cryptography();
+        prepare_cryptography(config).await?;
         private_folder(&config.data_dir)?;
+        let views = config.views_url()?;
         let seal_after = config.seal_after()?;
         let segments = Some(config.segment_store()?);
         let options = Options { durability: config.log_durability(), segments, ..Options::default() };
         let log = Log::open(&config.database_url()?, options).await.context("the log cannot be opened")?;
-        let views = Database::open(&config.views_url()?).await.context("the views' database cannot be opened")?;
+        let views = Database::open(&views).await.context("the views' database cannot be opened")?;
         let projections = Projections::start(log.clone(), views).await.context("the views cannot be built")?;
 
         let listener = TcpListener::bind(config.listen).await;
@@ -103,7 +109,12 @@ impl Server {
             tracing::warn!(%error, "tokens are not known yet; requests are refused until they are");
         }
         fs::write(address_file(&config.data_dir), address.to_string())?;
-        let state = AppState { control, projections: Arc::new(projections), ending: CancellationToken::new() };
+        let max_lag = match config.database_url()? {
+            // Its positions count bytes.
+            DatabaseUrl::Kurrentdb(_) => MAX_LAG * EVENT_BYTES,
+            DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => MAX_LAG,
+        };
+        let state = AppState { control, projections: Arc::new(projections), ending: CancellationToken::new(), max_lag };
         if let Some(age) = seal_after {
             tokio::spawn(sealing::run(state.control.log.clone(), age, state.ending.clone()));
         }
@@ -143,6 +154,13 @@ impl Server {
         self.state.control.log.close().await;
         served.context("the server failed")
     }
+}
+
+/// The same, but the log's client comes first: that of KurrentDB insists on a provider of its own.
+async fn prepare_cryptography(config: &Config) -> Result<()> {
+    Log::prepare(&config.database_url()?).await.context("the log cannot be opened")?;
+    install_cryptography();
+    Ok(())
 }
 
 /// One provider of cryptography for the whole process; a second call is no error.

@@ -14,6 +14,8 @@ pub struct AppState {
     pub projections: Arc<Projections>,
     /// Fires when open streams are to end.
     pub ending: CancellationToken,
+    /// A view that is further behind than so many positions is not ready.
+    pub max_lag: u64,
 }
 
 impl AppState {

@@ -1,5 +1,7 @@
 //! The databases that can hold a log, side by side.
 
+#[cfg(feature = "kurrentdb")]
+use crate::kurrent;
 use crate::{
     backup::{DigestedBlob, Rows},
     blob::StoredBlob,
@@ -25,6 +27,8 @@ use uuid::Uuid;
 pub(crate) enum Store {
     Sqlite(Box<sqlite::Writer>),
     Postgres(Box<postgres::Writer>),
+    #[cfg(feature = "kurrentdb")]
+    Kurrent(kurrent::Writer),
 }
 
 impl Store {
@@ -33,6 +37,8 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.write(batch),
             Self::Postgres(store) => Box::pin(store.write(batch)).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(_) => Err(WriteError::Unavailable("a batch is no transaction here".into())),
         }
     }
 
@@ -40,6 +46,9 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.close(),
             Self::Postgres(store) => store.disconnect().await,
+            // The sign of life has the last word.
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(_) => {}
         }
     }
 }
@@ -49,6 +58,8 @@ impl Store {
 pub(crate) enum Reader {
     Sqlite(sqlite::Reader),
     Postgres(postgres::Reader),
+    #[cfg(feature = "kurrentdb")]
+    Kurrent(kurrent::Reader),
 }
 
 impl Reader {
@@ -57,6 +68,8 @@ impl Reader {
         match self {
             Self::Sqlite(_) => Ok(None),
             Self::Postgres(reader) => reader.head().await.map(Some),
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.head().await.map(Some),
         }
     }
 
@@ -64,6 +77,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.stream(stream, after, limit).await,
             Self::Postgres(reader) => reader.stream(stream, after, limit).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.stream(stream, after, limit).await,
         }
     }
 
@@ -71,6 +86,11 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.all(after, through, filter, limit).await,
             Self::Postgres(reader) => reader.all(after, through, filter, limit).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => {
+                let page = reader.page(after, through, filter, limit).await?;
+                Ok(PageRows { complete: page.through >= through, events: page.events })
+            }
         }
     }
 
@@ -78,6 +98,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.blob(digest).await,
             Self::Postgres(reader) => reader.blob(digest).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.blob(digest).await,
         }
     }
 
@@ -86,6 +108,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.blob_digests(after, limit).await,
             Self::Postgres(reader) => reader.blob_digests(after, limit).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(_) => Err(not_on_kurrentdb()),
         }
     }
 
@@ -93,6 +117,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.bookmark(name).await,
             Self::Postgres(reader) => reader.bookmark(name).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.bookmark(name).await,
         }
     }
 
@@ -100,6 +126,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.snapshot(stream, version).await,
             Self::Postgres(reader) => reader.snapshot(stream, version).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.snapshot(stream, version).await,
         }
     }
 
@@ -107,6 +135,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.command(stream, command).await,
             Self::Postgres(reader) => reader.command(stream, command).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.command(stream, command).await,
         }
     }
 
@@ -116,6 +146,8 @@ impl Reader {
             // There is no other process.
             Self::Sqlite(_) => Ok(false),
             Self::Postgres(reader) => reader.is_alive(worker).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(reader) => reader.is_alive(worker).await,
         }
     }
 
@@ -123,6 +155,8 @@ impl Reader {
         match self {
             Self::Sqlite(reader) => reader.close().await,
             Self::Postgres(reader) => reader.close().await,
+            #[cfg(feature = "kurrentdb")]
+            Self::Kurrent(_) => {}
         }
     }
 }
@@ -132,6 +166,9 @@ impl Reader {
 pub(crate) enum SegmentTables {
     Sqlite(sqlite::Segments),
     Postgres(postgres::Segments),
+    /// KurrentDB archives by itself; nothing is sealed.
+    #[cfg(feature = "kurrentdb")]
+    None,
 }
 
 impl SegmentTables {
@@ -140,6 +177,8 @@ impl SegmentTables {
         match self {
             Self::Sqlite(tables) => tables.newer(than).await,
             Self::Postgres(tables) => tables.newer(than).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::None => Ok(Vec::new()),
         }
     }
 
@@ -148,6 +187,8 @@ impl SegmentTables {
         match self {
             Self::Sqlite(tables) => tables.of_stream(stream).await,
             Self::Postgres(tables) => tables.of_stream(stream).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::None => Ok(None),
         }
     }
 
@@ -156,6 +197,8 @@ impl SegmentTables {
         match self {
             Self::Sqlite(tables) => tables.of_scopes(scopes).await,
             Self::Postgres(tables) => tables.of_scopes(scopes).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::None => Ok(HashSet::new()),
         }
     }
 
@@ -164,6 +207,8 @@ impl SegmentTables {
         match self {
             Self::Sqlite(tables) => tables.record(sealing).await,
             Self::Postgres(tables) => tables.record(&sealing).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::None => Err(not_on_kurrentdb()),
         }
     }
 
@@ -172,6 +217,8 @@ impl SegmentTables {
         match self {
             Self::Sqlite(tables) => tables.prune(positions).await,
             Self::Postgres(tables) => tables.prune(positions).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::None => Err(not_on_kurrentdb()),
         }
     }
 
@@ -180,6 +227,8 @@ impl SegmentTables {
         match self {
             Self::Sqlite(tables) => tables.pruned(segment).await,
             Self::Postgres(tables) => tables.pruned(segment).await,
+            #[cfg(feature = "kurrentdb")]
+            Self::None => Err(not_on_kurrentdb()),
         }
     }
 
@@ -188,6 +237,8 @@ impl SegmentTables {
         match self {
             Self::Sqlite(tables) => tables.vacuum().await,
             Self::Postgres(tables) => tables.vacuum().await,
+            #[cfg(feature = "kurrentdb")]
+            Self::None => Err(not_on_kurrentdb()),
         }
     }
 }
@@ -209,6 +260,7 @@ impl Restoring {
             DatabaseUrl::Postgres(url) => {
                 postgres::Restoring::begin(url).await.map(|(restoring, there)| (Self::Postgres(Box::new(restoring)), there))
             }
+            DatabaseUrl::Kurrentdb(_) => Err(not_on_kurrentdb()),
         }
     }
 
@@ -232,4 +284,9 @@ impl Restoring {
             Self::Postgres(restoring) => restoring.commit().await,
         }
     }
+}
+
+/// KurrentDB has backups and an archive of its own.
+fn not_on_kurrentdb() -> ReadError {
+    ReadError::damaged("segments, backups and their restoration are not there for a log in KurrentDB, which has its own")
 }

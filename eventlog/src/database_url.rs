@@ -9,11 +9,17 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// `postgres://…` or `postgresql://…`, as libpq writes it; shared by any number of processes.
     Postgres(String),
+    /// `kurrentdb://…` or `kurrentdb+discover://…`, or the older `esdb://…`, as KurrentDB's clients write it; shared by any number
+    /// of processes. Needs a build with the feature `kurrentdb`.
+    Kurrentdb(String),
 }
+
+/// The schemes that KurrentDB's connection strings begin with.
+const KURRENTDB: [&str; 4] = ["kurrentdb://", "kurrentdb+discover://", "esdb://", "esdb+discover://"];
 
 /// The text names no database that Docket can use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{shown:?} is not a database that Docket supports: use sqlite:PATH, postgres://… or postgresql://…")]
+#[error("{shown:?} is not a database that Docket supports: use sqlite:PATH, postgres://… or kurrentdb://…")]
 pub struct UnsupportedUrl {
     shown: String,
 }
@@ -24,6 +30,9 @@ impl FromStr for DatabaseUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.to_owned()));
+        }
+        if KURRENTDB.iter().any(|scheme| text.starts_with(scheme)) {
+            return Ok(Self::Kurrentdb(text.to_owned()));
         }
         let path = text.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
         match path {
@@ -38,7 +47,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(url) => f.write_str(&without_password(url)),
+            Self::Postgres(url) | Self::Kurrentdb(url) => f.write_str(&without_password(url)),
         }
     }
 }
@@ -88,7 +97,10 @@ mod tests {
         assert_eq!("sqlite://b.db".parse(), Ok(DatabaseUrl::Sqlite("b.db".into())));
         assert_eq!("postgres://h/d".parse(), Ok(DatabaseUrl::Postgres("postgres://h/d".into())));
         assert_eq!("postgresql://h/d".parse(), Ok(DatabaseUrl::Postgres("postgresql://h/d".into())));
-        for unsupported in ["kurrentdb://u:secret@h", "mysql://u:secret@h/d", "sqlite:", "sqlite::memory:", "", "b.db"] {
+        for url in ["kurrentdb://h:2113?tls=false", "kurrentdb+discover://h", "esdb://a:1,b:2"] {
+            assert_eq!(url.parse(), Ok(DatabaseUrl::Kurrentdb(url.into())));
+        }
+        for unsupported in ["kurrentdb:h", "mysql://u:secret@h/d", "sqlite:", "sqlite::memory:", "", "b.db"] {
             let error = unsupported.parse::<DatabaseUrl>().unwrap_err().to_string();
             assert!(error.contains("sqlite:PATH, postgres://…"), "{error}");
             assert!(!error.contains("secret"), "{error}");
@@ -100,6 +112,7 @@ mod tests {
         for url in [
             "postgres://user:sec@ret@host:5432/db?sslmode=require",
             "postgres://user:secret@host/db",
+            "kurrentdb://user:secret@host:2113,other:2113?tls=true",
             "postgresql://host/db?user=u&password=secret&sslPassword=secret",
         ] {
             let url: DatabaseUrl = url.parse().unwrap();

@@ -17,6 +17,11 @@ pub enum OpenError {
     Unsuitable(String),
     #[error("the database cannot be reached: {0}")]
     Storage(#[from] sqlx::Error),
+    /// The same of KurrentDB.
+    #[error("KurrentDB cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("this build of Docket has no KurrentDB in it: build it with the feature `kurrentdb`")]
+    NotBuilt,
     #[error("the database cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
@@ -29,7 +34,8 @@ impl OpenError {
             Self::File { .. } => "log_file",
             Self::Migrate(_) => "log_migration_failed",
             Self::Unsuitable(_) => "log_unsuitable",
-            Self::Storage(_) | Self::Sqlite(_) => "log_unavailable",
+            Self::Storage(_) | Self::Sqlite(_) | Self::Unreachable(_) => "log_unavailable",
+            Self::NotBuilt => "log_not_built",
         }
     }
 }

@@ -1,16 +1,18 @@
-//! The log: append, read, subscribe. On SQLite for one process, on Postgres for any number.
+//! The log: append, read, subscribe. On SQLite for one process, on Postgres or KurrentDB for any number.
 //!
 //! [`Log`] is the handle. One task of a process writes ([`Log::append`]): it takes whatever waits, judges each append against
-//! what its stream holds, and commits all of it as one transaction. Readers ([`Log::read_stream`], [`Log::read_all`],
-//! [`Log::subscribe`], [`Log::follow`]) get what was just committed from memory and everything else from rows. A notification from
-//! another process only says how far the log has come; one task fetches what it wrote, for all readers. [`Aggregates`] executes
+//! what its stream holds, and commits all of it as one transaction (on KurrentDB each as one of its own). Readers
+//! ([`Log::read_stream`], [`Log::read_all`], [`Log::subscribe`], [`Log::follow`]) get what was just committed from memory and
+//! everything else from rows. A notification from another process only says how far the log has come; one task fetches what it
+//! wrote, for all readers. [`Aggregates`] executes
 //! commands on top of it, and is an event store for cqrs-es.
 //!
 //! *Invariant:* nothing is visible before it is durable (fsync, unless an administrator relaxed it).
 //!
-//! *Invariant:* positions start at 1 and have no holes, and none becomes visible after a higher one: they are given out under a
-//! lock that is held until the commit. `recorded_at` never decreases along them. (A foreign writer on Postgres that swallows
-//! its own failed INSERT with `ON CONFLICT DO NOTHING` would leave a hole; stock `postgres-es` rolls back and does not.)
+//! *Invariant:* positions rise, and none becomes visible after a higher one. On SQLite and Postgres they start at 1 and have no
+//! holes: they are given out under a lock that is held until the commit. `recorded_at` never decreases along them; on KurrentDB,
+//! as far as the cluster's clocks do not. (A foreign writer on Postgres that swallows its own failed INSERT with `ON CONFLICT DO
+//! NOTHING` would leave a hole; stock `postgres-es` rolls back and does not.)
 //!
 //! *Invariant:* the same command id on the same stream is applied once, however often it is sent and whatever broke in between.
 //!
@@ -40,6 +42,8 @@ mod fault;
 mod filter;
 mod follower;
 mod interest;
+#[cfg(feature = "kurrentdb")]
+mod kurrent;
 mod leaf;
 mod live;
 mod log;

@@ -1,5 +1,7 @@
 //! The handle to an open log.
 
+#[cfg(feature = "kurrentdb")]
+use crate::kurrent;
 use crate::{
     append::{Append, Appended},
     backend::{Reader, SegmentTables, Store},
@@ -61,7 +63,22 @@ impl Drop for Inner {
 }
 
 impl Log {
-    /// Opens a log, makes or migrates its tables, and starts its writer. Needs a tokio runtime.
+    /// Lets the database's client install its provider of cryptography, where it insists on one: KurrentDB's does. To be called
+    /// before anybody else in the process installs one; [`Log::open`] does it, too.
+    ///
+    /// # Errors
+    /// When somebody else was faster, or this build has no such client.
+    pub async fn prepare(url: &DatabaseUrl) -> Result<(), OpenError> {
+        match url {
+            DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => Ok(()),
+            #[cfg(feature = "kurrentdb")]
+            DatabaseUrl::Kurrentdb(_) => kurrent::claim_cryptography().await,
+            #[cfg(not(feature = "kurrentdb"))]
+            DatabaseUrl::Kurrentdb(_) => Err(OpenError::NotBuilt),
+        }
+    }
+
+    /// Opens a log, makes or migrates its tables where it has any, and starts its writer. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`OpenError::Locked`] when another process has the SQLite file; otherwise the database cannot be reached or used.
@@ -81,6 +98,16 @@ impl Log {
                 let tables = SegmentTables::Postgres(opened.segments);
                 (Store::Postgres(Box::new(opened.writer)), Reader::Postgres(opened.reader), tables, live)
             }
+            #[cfg(feature = "kurrentdb")]
+            DatabaseUrl::Kurrentdb(url) => {
+                let opened = Box::pin(kurrent::open(url, worker)).await?;
+                let live = Arc::new(Live::new(worker, opened.head));
+                tasks.spawn(opened.follower.run(live.clone()));
+                tasks.spawn(opened.heartbeat.run(live.clone()));
+                (Store::Kurrent(opened.writer), Reader::Kurrent(opened.reader), SegmentTables::None, live)
+            }
+            #[cfg(not(feature = "kurrentdb"))]
+            DatabaseUrl::Kurrentdb(_) => return Err(OpenError::NotBuilt),
         };
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         // The writer of SQLite remembers more streams than a batch may name; see `sqlite::known`.
@@ -195,6 +222,10 @@ impl Log {
             }
             return Ok(page);
         }
+        #[cfg(feature = "kurrentdb")]
+        if let Reader::Kurrent(reader) = &*self.0.reader {
+            return reader.page(after, head, filter, limit).await;
+        }
         let horizon = filter.horizon(after, head);
         let rows = self.0.sealed.all(&self.0.reader, after, horizon, filter, limit).await?;
         let last = rows.events.last().map_or(after, |event| event.position);
@@ -245,6 +276,10 @@ impl Log {
         if let Reader::Postgres(reader) = &*self.0.reader {
             return Ok(reader.save_bookmark(name, &bookmark).await?);
         }
+        #[cfg(feature = "kurrentdb")]
+        if let Reader::Kurrent(reader) = &*self.0.reader {
+            return reader.save_bookmark(name, &bookmark).await.map_err(ReadError::damaged);
+        }
         let (reply, answer) = oneshot::channel();
         let work = Work::Bookmark { name: name.to_owned(), bookmark, reply };
         self.0.queue.send(work).await.map_err(|_| ReadError::Closed)?;
@@ -267,7 +302,8 @@ impl Log {
     }
 
     /// Whether the process with this id has the log open. One that has just lost its connection to Postgres is not seen as alive
-    /// until it has connected again; what it appends is then fenced by what it expects.
+    /// until it has connected again; what it appends is then fenced by what it expects. On KurrentDB one that was killed is seen as
+    /// alive for ten seconds more.
     ///
     /// # Errors
     /// [`ReadError::Storage`] when the database does not answer.

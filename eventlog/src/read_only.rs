@@ -34,6 +34,7 @@ impl ReadOnly {
                 let (reader, segments) = postgres::read_only(url).await?;
                 (Reader::Postgres(reader), SegmentTables::Postgres(segments))
             }
+            DatabaseUrl::Kurrentdb(_) => return Err(OpenError::Unsuitable("KurrentDB has tools of its own for this".into())),
         };
         Ok(Self { reader, sealed: Sealed::new(tables, segments) })
     }
@@ -46,6 +47,8 @@ impl ReadOnly {
         match &self.reader {
             Reader::Sqlite(reader) => reader.newest().await,
             Reader::Postgres(reader) => reader.head().await,
+            #[cfg(feature = "kurrentdb")]
+            Reader::Kurrent(reader) => reader.head().await,
         }
     }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// One durable event. It is encoded once and shared by all its readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// The place in the whole log, from 1, without holes.
+    /// The place in the whole log. On SQLite and Postgres from 1 and without holes; on KurrentDB only rising.
     pub position: u64,
     pub stream: StreamId,
     /// The aggregate whose readers also want this stream: a chat's id for the chat and all its model calls.
@@ -29,7 +29,7 @@ pub struct Recorded {
     pub payload: Bytes,
     /// JSON, byte for byte as it was stored: a flat object of strings. [`Recorded::metadata`] decodes it.
     pub metadata: Bytes,
-    /// When it was written, in µs since 1970, UTC. Never decreases along positions.
+    /// When it was written, in µs since 1970, UTC. Never decreases along positions; on KurrentDB as far as its clock does not.
     pub recorded_at: i64,
     /// See [`leaf_hash`].
     pub leaf_hash: Sha256Digest,

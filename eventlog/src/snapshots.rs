@@ -80,6 +80,8 @@ impl SnapshotTask {
         let snapshot = Snapshot { stream, sequence, state_version, state };
         match &*self.reader {
             Reader::Postgres(reader) => reader.save_snapshot(&snapshot).await.map_err(|error| error.to_string()),
+            #[cfg(feature = "kurrentdb")]
+            Reader::Kurrent(reader) => reader.save_snapshot(&snapshot).await,
             Reader::Sqlite(_) => {
                 let (reply, answer) = oneshot::channel();
                 let closed = || "the log is closed".to_owned();

@@ -3,6 +3,8 @@
 //! Nothing waits for a batch to fill: an append to an idle log is a transaction of its own, and what arrives during a commit is
 //! the next batch. So batches grow by themselves when the disk is the limit.
 
+#[cfg(feature = "kurrentdb")]
+use crate::error::AppendError;
 use crate::{
     backend::Store,
     bookmark::Bookmark,
@@ -83,6 +85,8 @@ impl Writer {
                     let saved = match &mut self.store {
                         Store::Sqlite(store) => store.save_bookmark(&name, &bookmark),
                         Store::Postgres(_) => Err("a bookmark is saved without the writer here".into()),
+                        #[cfg(feature = "kurrentdb")]
+                        Store::Kurrent(_) => Err("a bookmark is saved without the writer here".into()),
                     };
                     let _ = reply.send(saved);
                 }
@@ -139,6 +143,8 @@ impl Writer {
             let saved = match &mut self.store {
                 Store::Sqlite(store) => store.save_snapshot(&snapshot),
                 Store::Postgres(_) => Err("a snapshot is saved without the writer here".into()),
+                #[cfg(feature = "kurrentdb")]
+                Store::Kurrent(_) => Err("a snapshot is saved without the writer here".into()),
             };
             let _ = reply.send(saved);
         }
@@ -146,6 +152,11 @@ impl Writer {
 
     async fn commit(&mut self, batch: Vec<Pending>) {
         let requests: Vec<&Request> = batch.iter().map(|pending| &pending.request).collect();
+        #[cfg(feature = "kurrentdb")]
+        if let Store::Kurrent(store) = &mut self.store {
+            let answers = store.write(&requests).await;
+            return self.answer_each(batch, answers);
+        }
         match self.store.write(&requests).await {
             // Somebody's content is refused by the database: each alone, so that it fails nobody else.
             Err(WriteError::Refused(_)) if batch.len() > 1 => {
@@ -168,13 +179,7 @@ impl Writer {
                 counters.events.add(events.len() as u64);
                 self.live.publish(events);
                 for (pending, outcome) in batch.into_iter().zip(outcomes) {
-                    match outcome {
-                        Outcome::Written { .. } => counters.appends.add(1),
-                        Outcome::Repeated { .. } => counters.repeated.add(1),
-                        Outcome::Conflict { .. } => counters.conflicts.add(1),
-                    }
-                    // Nobody may be waiting any more; that does not undo the append.
-                    let _ = pending.reply.send(outcome.answer(&pending.request));
+                    self.give(pending, outcome);
                 }
             }
             Err(error) => {
@@ -185,6 +190,42 @@ impl Writer {
                 }
                 for pending in batch {
                     let _ = pending.reply.send(Err(error.answer()));
+                }
+            }
+        }
+    }
+
+    fn give(&self, pending: Pending, outcome: Outcome) {
+        let counters = &self.live.counters;
+        match outcome {
+            Outcome::Written { .. } => counters.appends.add(1),
+            Outcome::Repeated { .. } => counters.repeated.add(1),
+            Outcome::Conflict { .. } => counters.conflicts.add(1),
+        }
+        // Nobody may be waiting any more; that does not undo the append.
+        let _ = pending.reply.send(outcome.answer(&pending.request));
+    }
+
+    /// Answers appends that were no transaction together. The events come to the readers by the subscription.
+    #[cfg(feature = "kurrentdb")]
+    fn answer_each(&self, batch: Vec<Pending>, answers: Vec<Result<Outcome, AppendError>>) {
+        self.live.counters.batches.add(1);
+        for (pending, answer) in batch.into_iter().zip(answers) {
+            match answer {
+                Ok(outcome) => {
+                    if let Outcome::Written { .. } = outcome {
+                        self.live.counters.fault.set(None);
+                        self.live.counters.events.add(pending.request.count());
+                    }
+                    self.give(pending, outcome);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "an append failed");
+                    self.live.counters.failed.add(1);
+                    if let AppendError::Storage { reason } | AppendError::Uncertain { reason } = &error {
+                        self.live.counters.fault.set(Some(reason.clone()));
+                    }
+                    let _ = pending.reply.send(Err(error));
                 }
             }
         }

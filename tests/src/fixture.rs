@@ -49,6 +49,7 @@ impl Fixture {
                 sqlx::raw_sql(sql).execute(&pool).await.map_err(text)?;
                 pool.close().await;
             }
+            DatabaseUrl::Kurrentdb(_) => unreachable!(),
         }
         Ok(())
     }

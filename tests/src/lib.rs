@@ -2,6 +2,9 @@
 
 pub mod client;
 pub mod fixture;
+#[cfg(feature = "kurrentdb")]
+pub mod kurrentdb;
+pub mod ledger;
 pub mod model_server;
 pub mod own_postgres;
 pub mod postgres;

@@ -44,6 +44,9 @@ fn build() -> PathBuf {
     };
     let mut cargo = cargo();
     cargo.args(["build", "--quiet", "-p", "docket-api", "-p", "docket-workspaced", "--profile", profile]);
+    if cfg!(feature = "kurrentdb") {
+        cargo.args(["--features", "docket-api/kurrentdb"]);
+    }
     let status = cargo.arg("--target-dir").arg(folder.parent().unwrap()).status().unwrap();
     assert!(status.success(), "the programs cannot be built: {status}");
     folder

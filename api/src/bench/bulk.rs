@@ -70,6 +70,7 @@ async fn connect(url: &DatabaseUrl) -> Result<Connected> {
             let options: PgConnectOptions = url.parse().context("the scratch database's URL")?;
             Connected::Postgres(options.connect().await?)
         }
+        DatabaseUrl::Kurrentdb(_) => anyhow::bail!("there is no measure for KurrentDB"),
     })
 }
 

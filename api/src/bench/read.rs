@@ -113,6 +113,7 @@ async fn select(url: &DatabaseUrl) -> Result<u64> {
     match url {
         DatabaseUrl::Sqlite(path) => select_from_sqlite(path),
         DatabaseUrl::Postgres(url) => select_from_postgres(url).await,
+        DatabaseUrl::Kurrentdb(_) => anyhow::bail!("there is no measure for KurrentDB"),
     }
 }
 

@@ -82,6 +82,7 @@ async fn size(url: &DatabaseUrl) -> Result<i64> {
             connection.close().await?;
             Ok(size)
         }
+        DatabaseUrl::Kurrentdb(_) => anyhow::bail!("there is no measure for KurrentDB"),
     }
 }
 

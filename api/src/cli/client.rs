@@ -7,6 +7,7 @@ use crate::{
     server::announced,
 };
 use anyhow::{Context, Result, bail};
+use docket_eventlog::Log;
 use futures_util::StreamExt;
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -49,6 +50,8 @@ impl Client {
     pub(super) async fn running(config: &Config) -> Result<Option<Self>> {
         let Some(address) = announced(&config.data_dir) else { return Ok(None) };
         let Ok(token) = owner_token::read(&config.data_dir) else { return Ok(None) };
+        // Should nobody answer, a server may be started here, and its log's client has to be the first.
+        Log::prepare(&config.database_url()?).await.context("the log cannot be opened")?;
         let client = Self::new(format!("http://{address}"), token)?;
         let alive = client.http.get(format!("{}/healthz", client.base)).timeout(Duration::from_secs(2)).send().await;
         Ok(alive.is_ok_and(|answer| answer.status().is_success()).then_some(client))

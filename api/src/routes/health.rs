@@ -9,9 +9,6 @@ use axum::{
 use docket_projections::{State as ViewState, Status};
 use std::fmt::Write;
 
-/// A view that is this many positions behind is not ready.
-const MAX_LAG: u64 = 100_000;
-
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
@@ -29,6 +26,7 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<&'static str
         return Err(unready("the server is shutting down".to_owned()));
     }
     state.control.log.check().await.map_err(|error| unready(format!("the log: {error}")))?;
+    let max_lag = state.max_lag;
     for Status { name, state, building, head, lag, fault, .. } in status(&state).await? {
         if let Some(fault) = fault {
             return Err(unready(format!("the view {name} does not go on: {fault}")));
@@ -37,8 +35,8 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Result<&'static str
             let position = building.map_or(0, |building| building.position);
             return Err(unready(format!("the view {name} is being built and is at {position} of {head}")));
         }
-        if lag > MAX_LAG {
-            return Err(unready(format!("the view {name} is {lag} events behind")));
+        if lag > max_lag {
+            return Err(unready(format!("the view {name} is {lag} positions behind")));
         }
     }
     Ok("ready\n")

@@ -12,8 +12,8 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 /// Frames that wait to be recorded. When so many wait, the provider is not read any further.
 const WAITING: usize = 1024;
-/// The most events in one append.
-const BATCH: usize = 2048;
+/// The most events in one append, about. KurrentDB takes no more than some thousands at once.
+const BATCH: usize = 1024;
 
 /// One received frame's events, and blobs that they name.
 type Frame = (Vec<ModelCallEvent>, Vec<Blob>);

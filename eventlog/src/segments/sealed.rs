@@ -175,6 +175,8 @@ impl Sealed {
         let database = match &self.tables {
             // There is no other process.
             SegmentTables::Sqlite(_) => None,
+            #[cfg(feature = "kurrentdb")]
+            SegmentTables::None => None,
             SegmentTables::Postgres(tables) => match tables.turn().await? {
                 None => return Ok(None),
                 locked => locked,

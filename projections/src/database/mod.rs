@@ -87,6 +87,7 @@ impl Database {
                 let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options.clone()).await?;
                 Ok(Self::Postgres { pool, options: Box::new(options), schema: schema.to_owned() })
             }
+            DatabaseUrl::Kurrentdb(_) => Err(sqlx::Error::Configuration("views lie in SQLite or in Postgres".into())),
         }
     }
 

@@ -2,11 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 mod aggregates;
-mod append;
 mod backup;
 mod calls;
 mod chats;
-mod commands;
 mod counter;
 mod faults;
 mod frozen;
@@ -14,9 +12,7 @@ mod histories;
 mod interest;
 mod killed;
 mod leaves;
-mod ledger;
 mod model;
-mod read;
 mod reference;
 mod replicas;
 mod restart;
@@ -26,6 +22,5 @@ mod sealed_model;
 mod snapshots;
 mod snapshots_blocked;
 mod stock;
-mod subscribe;
 
-use docket_tests::fixture;
+use docket_tests::{fixture, ledger};

@@ -37,7 +37,7 @@ impl Child {
         let data_dir = database.folder.join("data");
         let url = match &database.url {
             DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-            DatabaseUrl::Postgres(url) => url.clone(),
+            DatabaseUrl::Postgres(url) | DatabaseUrl::Kurrentdb(url) => url.clone(),
         };
         let mut process = Command::new(std::env::current_exe()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])

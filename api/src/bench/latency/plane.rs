@@ -42,8 +42,9 @@ impl Plane {
             listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
             database: match &database.url {
                 DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-                DatabaseUrl::Postgres(url) => url.clone(),
+                DatabaseUrl::Postgres(url) | DatabaseUrl::Kurrentdb(url) => url.clone(),
             },
+            views: None,
             url: None,
             durability: DurabilityChoice::Sync,
             workspaced: None,
