@@ -19,6 +19,12 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Whether the provider said nothing at all.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Everything that took room in the model's context window: input, cached or not, and output.
     #[must_use]
     pub fn context(&self) -> u64 {

@@ -22,6 +22,11 @@ impl ApiKey {
         Some(value)
     }
 
+    /// The key itself, to sign with.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Blots the key out of a text that a provider wrote, since some echo what they were sent.
     pub(crate) fn redact(&self, text: &str) -> String {
         if self.0.len() < SHORTEST_REDACTED { text.to_owned() } else { text.replace(&self.0, "[redacted]") }

@@ -23,18 +23,23 @@ impl Body {
     /// # Errors
     /// [`FailureClass::Configuration`] if it has no JSON form, which values of ours always have.
     pub(crate) fn value(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        serde_json::to_writer(&mut self.open, value)
-            .map_err(|error| Failure::new(FailureClass::Configuration, format!("the request cannot be encoded: {error}")))
+        serde_json::to_writer(&mut self.open, value).map_err(unencodable)
     }
 
     /// Adds `"name":value`, with a comma before it unless an object has just been opened.
     pub(crate) fn field(&mut self, name: &str, value: &impl Serialize) -> Result<(), Failure> {
+        self.name(name)?;
+        self.value(value)
+    }
+
+    /// Adds `"name":`, as [`field`](Self::field) does.
+    pub(crate) fn name(&mut self, name: &str) -> Result<(), Failure> {
         if self.open.last() != Some(&b'{') {
             self.raw(",");
         }
         self.value(&name)?;
         self.raw(":");
-        self.value(value)
+        Ok(())
     }
 
     /// Closes a part; nothing written since the last one is no part.
@@ -48,6 +53,18 @@ impl Body {
         self.cut();
         self.parts
     }
+}
+
+/// A value as JSON text.
+///
+/// # Errors
+/// As [`Body::value`].
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(unencodable)
+}
+
+fn unencodable(error: serde_json::Error) -> Failure {
+    Failure::new(FailureClass::Configuration, format!("the request cannot be encoded: {error}"))
 }
 
 /// The JSON schema of a tool's input, exactly as it was written.

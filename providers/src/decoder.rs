@@ -1,8 +1,17 @@
 //! From the bytes of an answer to the common events: pure, incremental, the same for every way of cutting the bytes.
 
 use crate::{
-    anthropic_messages, deltas::Deltas, limits::Limits, lines::Lines, lines::TooLong, openai_chat, protocol::Protocol,
-    scripted, sse::SseCutter,
+    anthropic_messages,
+    aws::{BrokenFrame, FrameCutter},
+    bedrock,
+    deltas::Deltas,
+    gemini,
+    limits::Limits,
+    lines::{Lines, TooLong},
+    openai_chat, openai_responses,
+    protocol::Protocol,
+    scripted,
+    sse::{SseCutter, SseFrame},
 };
 use docket_domain::{
     failure::{Failure, FailureClass},
@@ -20,11 +29,30 @@ pub struct Decoder {
     deltas: Deltas,
 }
 
+/// How the bytes are cut, and who reads the pieces.
 #[derive(Debug)]
 enum Interpreter {
-    AnthropicMessages(SseCutter, anthropic_messages::Interpreter),
-    OpenAiChat(SseCutter, openai_chat::Interpreter),
+    Sse(SseCutter, Dialect),
+    Bedrock(FrameCutter, bedrock::Interpreter),
     Scripted(Lines),
+}
+
+/// The protocols whose pieces are server-sent events.
+#[derive(Debug)]
+enum Dialect {
+    AnthropicMessages(anthropic_messages::Interpreter),
+    OpenAiResponses(openai_responses::Interpreter),
+    OpenAiChat(openai_chat::Interpreter),
+    Gemini(gemini::Interpreter),
+}
+
+/// Bytes that cannot be cut any further.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    #[error(transparent)]
+    Frame(#[from] BrokenFrame),
 }
 
 impl Decoder {
@@ -32,9 +60,13 @@ impl Decoder {
     #[must_use]
     pub fn new(protocol: Protocol, limits: &Limits) -> Self {
         let limit = limits.frame_bytes;
+        let sse = |dialect| Interpreter::Sse(SseCutter::new(limit), dialect);
         let interpreter = match protocol {
-            Protocol::AnthropicMessages => Interpreter::AnthropicMessages(SseCutter::new(limit), Default::default()),
-            Protocol::OpenAiChat => Interpreter::OpenAiChat(SseCutter::new(limit), Default::default()),
+            Protocol::AnthropicMessages => sse(Dialect::AnthropicMessages(Default::default())),
+            Protocol::OpenAiResponses => sse(Dialect::OpenAiResponses(Default::default())),
+            Protocol::OpenAiChat => sse(Dialect::OpenAiChat(Default::default())),
+            Protocol::Gemini => sse(Dialect::Gemini(Default::default())),
+            Protocol::BedrockConverse => Interpreter::Bedrock(FrameCutter::new(limit), Default::default()),
             Protocol::Scripted => Interpreter::Scripted(Lines::new(limit)),
         };
         Self { interpreter, deltas: Deltas::default() }
@@ -43,7 +75,8 @@ impl Decoder {
     /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         match &mut self.interpreter {
-            Interpreter::AnthropicMessages(cutter, _) | Interpreter::OpenAiChat(cutter, _) => cutter.push(bytes),
+            Interpreter::Sse(cutter, _) => cutter.push(bytes),
+            Interpreter::Bedrock(cutter, _) => cutter.push(bytes),
             Interpreter::Scripted(lines) => lines.push(bytes),
         }
     }
@@ -73,12 +106,6 @@ impl Decoder {
             self.fail(&error.to_string());
         }
         if !self.ended() {
-            match &self.interpreter {
-                Interpreter::OpenAiChat(_, chat) => chat.end(&mut self.deltas),
-                Interpreter::AnthropicMessages(..) | Interpreter::Scripted(_) => {}
-            }
-        }
-        if !self.ended() {
             self.fail("the answer ended before its end was announced");
         }
         Some(self.deltas.take())
@@ -100,15 +127,15 @@ impl Decoder {
     }
 
     /// Interprets one frame; `false` when there is none yet.
-    fn step(&mut self) -> Result<bool, TooLong> {
+    fn step(&mut self) -> Result<bool, Unreadable> {
         match &mut self.interpreter {
-            Interpreter::AnthropicMessages(cutter, messages) => {
+            Interpreter::Sse(cutter, dialect) => {
                 let Some(frame) = cutter.next_frame()? else { return Ok(false) };
-                messages.frame(&frame, &mut self.deltas);
+                dialect.frame(&frame, &mut self.deltas);
             }
-            Interpreter::OpenAiChat(cutter, chat) => {
+            Interpreter::Bedrock(cutter, converse) => {
                 let Some(frame) = cutter.next_frame()? else { return Ok(false) };
-                chat.frame(&frame, &mut self.deltas);
+                converse.frame(&frame, &mut self.deltas);
             }
             Interpreter::Scripted(lines) => {
                 let Some(line) = lines.next_line()? else { return Ok(false) };
@@ -118,18 +145,20 @@ impl Decoder {
         Ok(true)
     }
 
-    /// Interprets what was left without its end.
-    fn rest(&mut self) -> Result<(), TooLong> {
+    /// Interprets what was left without its end, and the end of the connection where that is the end of the answer.
+    fn rest(&mut self) -> Result<(), Unreadable> {
         match &mut self.interpreter {
-            Interpreter::AnthropicMessages(cutter, messages) => {
+            Interpreter::Sse(cutter, dialect) => {
                 if let Some(frame) = cutter.rest()? {
-                    messages.frame(&frame, &mut self.deltas);
+                    dialect.frame(&frame, &mut self.deltas);
+                }
+                if !self.deltas.ended() {
+                    dialect.end(&mut self.deltas);
                 }
             }
-            Interpreter::OpenAiChat(cutter, chat) => {
-                if let Some(frame) = cutter.rest()? {
-                    chat.frame(&frame, &mut self.deltas);
-                }
+            Interpreter::Bedrock(cutter, converse) => {
+                cutter.end()?;
+                converse.end(&mut self.deltas);
             }
             Interpreter::Scripted(lines) => {
                 if let Some(line) = lines.rest() {
@@ -142,5 +171,25 @@ impl Decoder {
 
     fn fail(&mut self, message: &str) {
         self.deltas.failed(Failure::new(FailureClass::Truncated, message));
+    }
+}
+
+impl Dialect {
+    fn frame(&mut self, frame: &SseFrame, out: &mut Deltas) {
+        match self {
+            Self::AnthropicMessages(messages) => messages.frame(frame, out),
+            Self::OpenAiResponses(responses) => responses.frame(frame, out),
+            Self::OpenAiChat(chat) => chat.frame(frame, out),
+            Self::Gemini(gemini) => gemini.frame(frame, out),
+        }
+    }
+
+    /// The connection ended. Anthropic's and OpenAI's newer protocol announce their end, so nothing ends with it.
+    fn end(&mut self, out: &mut Deltas) {
+        match self {
+            Self::OpenAiChat(chat) => chat.end(out),
+            Self::Gemini(gemini) => gemini.end(out),
+            Self::AnthropicMessages(_) | Self::OpenAiResponses(_) => {}
+        }
     }
 }

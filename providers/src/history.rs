@@ -1,21 +1,107 @@
 //! Repairs of a conversation that hold for every protocol: a history with a flaw would be refused for ever.
 
-use docket_domain::conversation::{ToolCall, ToolOutcome};
+use crate::{body::json_text, request::ModelRequest};
+use docket_domain::{
+    conversation::{AssistantPart, Message, PromptPart, ToolCall, ToolOutcome},
+    failure::Failure,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 use std::{borrow::Cow, collections::HashSet};
 
 /// What a tool result says where there is none.
-pub(crate) const NO_RESULT: &str =
-    "There is no result of this tool call: it was not carried out, or nobody recorded how it ended.";
+const NO_RESULT: &str = "There is no result of this tool call: it was not carried out, or nobody recorded how it ended.";
 /// What it says where the tool said nothing.
-pub(crate) const NO_OUTPUT: &str = "(no output)";
+const NO_OUTPUT: &str = "(no output)";
 /// What stands for a user's message without text.
-pub(crate) const EMPTY_MESSAGE: &str = "(empty message)";
+const EMPTY_MESSAGE: &str = "(empty message)";
 
 /// OpenAI takes ids of at most 40 characters; both protocols take these characters.
 const LONGEST_ID: usize = 40;
 const LONGEST_NAME: usize = 64;
+
+/// What a person said, without parts that say nothing; never empty.
+pub(crate) fn said(content: &[PromptPart]) -> Vec<&str> {
+    let texts = content.iter().map(|PromptPart::Text { text }| text.as_str());
+    let said: Vec<&str> = texts.filter(|text| !text.trim().is_empty()).collect();
+    if said.is_empty() { vec![EMPTY_MESSAGE] } else { said }
+}
+
+/// A part of an answer, as every protocol can send it.
+#[derive(Debug)]
+pub(crate) enum Sent<'a> {
+    Text(&'a str),
+    /// Reasoning of the same provider. `signature` is empty where it came without proof.
+    Reasoning {
+        text: &'a str,
+        signature: &'a str,
+    },
+    Call(SentCall<'a>),
+    /// A whole block in the words of this protocol.
+    Opaque(&'a RawValue),
+}
+
+/// A tool call and its result, in a form that every provider takes.
+#[derive(Clone, Debug)]
+pub(crate) struct SentCall<'a> {
+    pub(crate) id: String,
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) input: ToolInput<'a>,
+    /// Never blank.
+    pub(crate) output: &'a str,
+    /// A call without a result counts as failed.
+    pub(crate) outcome: ToolOutcome,
+}
+
+/// The parts of an answer that are sent to the provider of `request`: what says something, and what is of its own making.
+/// Another provider's reasoning and opaque blocks mean nothing to it and are left out.
+///
+/// # Errors
+/// As [`ModelRequest::output`].
+pub(crate) fn sent<'a>(
+    request: &'a ModelRequest<'_>,
+    message: &'a Message,
+    dialect: &str,
+    ids: &mut CallIds,
+) -> Result<Vec<Sent<'a>>, Failure> {
+    let Message::Assistant { model, parts, .. } = message else { return Ok(Vec::new()) };
+    let same_provider = model.provider() == request.model.provider();
+    let mut calls = message.tool_calls();
+    let mut out = Vec::with_capacity(parts.len());
+    for part in parts {
+        out.push(match part {
+            AssistantPart::Text { text } if !text.trim().is_empty() => Sent::Text(text),
+            AssistantPart::Reasoning { text, signature } if same_provider => {
+                Sent::Reasoning { text, signature: signature.as_deref().unwrap_or_default() }
+            }
+            AssistantPart::ToolCall(call) => {
+                let result = calls.next().and_then(|(_, result)| result);
+                let (output, outcome) = match result {
+                    Some(result) => (request.output(&result.output)?, result.outcome),
+                    None => (NO_RESULT, ToolOutcome::Error),
+                };
+                let output = if output.trim().is_empty() { NO_OUTPUT } else { output };
+                let (name, input) = (tool_name(&call.name), ToolInput::new(&call.input));
+                Sent::Call(SentCall { id: ids.id(call), name, input, output, outcome })
+            }
+            AssistantPart::Opaque { dialect: of, data } if same_provider && of == dialect => {
+                let object = serde_json::from_str::<Map<String, Value>>(data).ok();
+                let Some(block) = object.and_then(|_| serde_json::from_str(data).ok()) else { continue };
+                Sent::Opaque(block)
+            }
+            _ => continue,
+        });
+    }
+    Ok(out)
+}
+
+/// The calls among the parts of an answer.
+pub(crate) fn calls<'p, 'a>(parts: &'p [Sent<'a>]) -> impl Iterator<Item = &'p SentCall<'a>> {
+    parts.iter().filter_map(|part| match part {
+        Sent::Call(call) => Some(call),
+        _ => None,
+    })
+}
 
 /// Hands out the ids of tool calls as they are sent: the provider's own, unless it is one that would be refused (another
 /// provider's, empty, used before). Some providers number the calls of each answer from 0.
@@ -23,7 +109,7 @@ const LONGEST_NAME: usize = 64;
 pub(crate) struct CallIds(HashSet<String>);
 
 impl CallIds {
-    pub(crate) fn id(&mut self, call: &ToolCall) -> String {
+    fn id(&mut self, call: &ToolCall) -> String {
         let id = &call.provider_id;
         let fits = !id.is_empty() && id.len() <= LONGEST_ID && id.chars().all(allowed);
         if fits && self.0.insert(id.clone()) {
@@ -37,7 +123,7 @@ impl CallIds {
 }
 
 /// The tool's name as it is sent. A model that garbled it must not spoil the rest of the conversation.
-pub(crate) fn tool_name(name: &str) -> Cow<'_, str> {
+fn tool_name(name: &str) -> Cow<'_, str> {
     if !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(allowed) {
         return Cow::Borrowed(name);
     }
@@ -51,7 +137,7 @@ fn allowed(c: char) -> bool {
 
 /// A tool call's input as a JSON object: exactly what the model wrote where that is one, `{}` for nothing, and
 /// `{"_raw": "…"}` for anything else, so that the model can see what it wrote.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum ToolInput<'a> {
     Object(&'a RawValue),
@@ -69,13 +155,24 @@ impl<'a> ToolInput<'a> {
     }
 }
 
-/// How an outcome is named in front of a result, where the protocol has no field for it.
-pub(crate) fn outcome_prefix(outcome: ToolOutcome) -> &'static str {
-    match outcome {
-        ToolOutcome::Ok => "",
-        ToolOutcome::Error => "Error: ",
-        ToolOutcome::Unknown => "Outcome unknown: ",
-        ToolOutcome::Cancelled => "Cancelled: ",
+impl SentCall<'_> {
+    /// The output with its outcome in front, for protocols that have no field for it.
+    pub(crate) fn named_output(&self) -> String {
+        let prefix = match self.outcome {
+            ToolOutcome::Ok => "",
+            ToolOutcome::Error => "Error: ",
+            ToolOutcome::Unknown => "Outcome unknown: ",
+            ToolOutcome::Cancelled => "Cancelled: ",
+        };
+        format!("{prefix}{}", self.output)
+    }
+
+    /// The call in words, for a provider that takes no calls where no tools are offered.
+    ///
+    /// # Errors
+    /// As [`json_text`].
+    pub(crate) fn told(&self) -> Result<String, Failure> {
+        Ok(format!("(Called the tool {} with {})", self.name, json_text(&self.input)?))
     }
 }
 

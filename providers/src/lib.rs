@@ -17,27 +17,34 @@
 
 mod anthropic_messages;
 mod api_key;
+mod auth;
+mod aws;
+mod base_url;
+mod bedrock;
 mod body;
 mod config;
 mod decoder;
 mod deltas;
 mod endpoint;
 mod failure;
+mod gemini;
 mod history;
 mod limits;
 mod lines;
 mod model_list;
 mod openai_chat;
+mod openai_responses;
 mod protocol;
 mod providers;
 mod request;
 pub mod scripted;
 mod sse;
 mod transport;
+mod turns;
 
+pub use base_url::InvalidBaseUrl;
 pub use config::ConfigError;
 pub use decoder::Decoder;
-pub use endpoint::InvalidBaseUrl;
 pub use limits::Limits;
 pub use model_list::{ModelInfo, ProviderModels};
 pub use protocol::Protocol;

@@ -11,7 +11,7 @@ use docket_domain::{
     failure::{Failure, FailureClass},
     model_name::ModelName,
 };
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -36,10 +36,11 @@ pub struct ProviderModels {
     pub models: Result<Vec<ModelInfo>, Failure>,
 }
 
-/// Asks the provider (`GET {base}/models`, which both protocols have).
+/// Asks the provider (`GET {base}/models`, which every protocol but Bedrock's has).
 pub(crate) async fn fetch(endpoint: &Endpoint, client: &Client, limits: &Limits) -> Result<Vec<ModelInfo>, Failure> {
     let asked = async {
-        let request = client.get(endpoint.models_url()).headers(endpoint.headers());
+        let url = endpoint.models_url();
+        let request = client.get(url.clone()).headers(endpoint.headers(&Method::GET, &url, b"")?);
         let mut response = request.send().await.map_err(|error| unreachable(endpoint, error))?;
         if !response.status().is_success() {
             let failure = refused(endpoint, limits, &mut response).await;
@@ -56,24 +57,40 @@ pub(crate) async fn fetch(endpoint: &Endpoint, client: &Client, limits: &Limits)
 
 fn read(endpoint: &Endpoint, body: &[u8]) -> Result<Vec<ModelInfo>, Failure> {
     let document: Value = serde_json::from_slice(body).unwrap_or_default();
-    let listed = document.get("data").or_else(|| document.get("models")).and_then(Value::as_array);
+    let listed = ["data", "models", "modelSummaries"].iter().find_map(|name| document.get(*name)?.as_array());
     let Some(listed) = listed else {
         let unknown = || Failure::new(FailureClass::Provider, "the answer is no list of models");
         let failure = ErrorBody::find(&document).map_or_else(unknown, |error| error.failure(None));
-        return Err(Failure::new(failure.class, endpoint.redact(&format!("{}: {}", endpoint.name, failure.message))));
+        return Err(Failure::new(failure.class, endpoint.auth().redact(&format!("{}: {}", endpoint.name, failure.message))));
     };
     Ok(listed.iter().filter_map(|entry| info(endpoint, entry)).collect())
 }
 
-/// The names under which servers give a model's context window: Anthropic, OpenRouter, vLLM, Groq, llama.cpp.
-const WINDOW: &[&str] =
-    &["/max_input_tokens", "/context_length", "/max_model_len", "/context_window", "/meta/n_ctx", "/meta/n_ctx_train"];
-const OUTPUT: &[&str] = &["/max_tokens", "/max_completion_tokens", "/top_provider/max_completion_tokens"];
+/// The names under which servers give a model's context window: Anthropic, Gemini, OpenRouter, vLLM, Groq, llama.cpp.
+const WINDOW: &[&str] = &[
+    "/max_input_tokens",
+    "/inputTokenLimit",
+    "/context_length",
+    "/max_model_len",
+    "/context_window",
+    "/meta/n_ctx",
+    "/meta/n_ctx_train",
+];
+const OUTPUT: &[&str] = &["/max_tokens", "/outputTokenLimit", "/max_completion_tokens", "/top_provider/max_completion_tokens"];
 
 fn info(endpoint: &Endpoint, entry: &Value) -> Option<ModelInfo> {
-    let id = entry.get("id").or_else(|| entry.get("name"))?.as_str()?;
+    let id = ["id", "modelId", "name"].iter().find_map(|name| entry.get(*name)?.as_str())?;
+    // Gemini names a model `models/NAME` and says what it can be asked for.
+    let id = id.strip_prefix("models/").unwrap_or(id);
+    let methods = entry.get("supportedGenerationMethods").and_then(Value::as_array);
+    if methods.is_some_and(|methods| methods.iter().all(|method| method != "generateContent")) {
+        return None;
+    }
     let number = |paths: &[&str]| paths.iter().find_map(|path| entry.pointer(path)?.as_u64().filter(|count| *count > 0));
-    let display_name = ["display_name", "name"].iter().find_map(|name| entry.get(name)?.as_str()).filter(|name| *name != id);
+    let display_name = ["display_name", "displayName", "modelName", "name"]
+        .iter()
+        .find_map(|name| entry.get(name)?.as_str())
+        .filter(|name| *name != id);
     Some(ModelInfo {
         name: format!("{}/{id}", endpoint.name).parse().ok()?,
         provider: endpoint.name.to_owned(),
@@ -107,6 +124,10 @@ pub(crate) fn default_of(endpoint: &Endpoint, listed: &[ModelInfo]) -> Option<Mo
     if let Some(info) = listed.iter().find(chats).or_else(|| listed.first()) {
         return Some(info.name.clone());
     }
-    let fallback = if endpoint.protocol == Protocol::AnthropicMessages { "claude-sonnet-4-6" } else { "default" };
+    let fallback = match endpoint.protocol {
+        Protocol::AnthropicMessages => "claude-sonnet-4-6",
+        Protocol::Gemini => "gemini-flash-latest",
+        _ => "default",
+    };
     format!("{}/{fallback}", endpoint.name).parse().ok()
 }

@@ -6,9 +6,16 @@
 pub enum Protocol {
     /// Anthropic's Messages API (`POST /v1/messages`).
     AnthropicMessages,
+    /// OpenAI's Responses API (`POST {base}/responses`), at OpenAI and at Azure.
+    #[strum(serialize = "openai-responses")]
+    OpenAiResponses,
     /// OpenAI's Chat Completions API and every endpoint that is compatible with it (`POST {base}/chat/completions`).
     #[strum(serialize = "openai-chat")]
     OpenAiChat,
+    /// Google's Gemini API (`POST {base}/models/{model}:streamGenerateContent`).
+    Gemini,
+    /// AWS Bedrock's `ConverseStream` (`POST /model/{model}/converse-stream`), in binary frames.
+    BedrockConverse,
     /// The built-in model that needs no network; see [`crate::scripted`].
     Scripted,
 }
@@ -19,16 +26,26 @@ impl Protocol {
     pub fn dialect(self) -> &'static str {
         self.into()
     }
+
+    /// The type of an answer that is a stream.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::BedrockConverse => "application/vnd.amazon.eventstream",
+            _ => "text/event-stream",
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strum::IntoEnumIterator;
 
     #[test]
     fn names_are_stable() {
-        let names = [Protocol::AnthropicMessages, Protocol::OpenAiChat, Protocol::Scripted].map(Protocol::dialect);
-        assert_eq!(names, ["anthropic-messages", "openai-chat", "scripted"]);
+        let names: Vec<_> = Protocol::iter().map(Protocol::dialect).collect();
+        let want = ["anthropic-messages", "openai-responses", "openai-chat", "gemini", "bedrock-converse", "scripted"];
+        assert_eq!(names, want);
         assert_eq!("openai-chat".parse(), Ok(Protocol::OpenAiChat));
     }
 }

@@ -1,13 +1,14 @@
 //! The configured providers, and the one way to call a model of any of them.
 
 use crate::{
-    anthropic_messages, config,
+    anthropic_messages, bedrock, config,
     config::ConfigError,
     decoder::Decoder,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Server},
+    gemini,
     limits::Limits,
     model_list::{self, ModelInfo, ProviderModels},
-    openai_chat,
+    openai_chat, openai_responses,
     protocol::Protocol,
     request::{EncodedRequest, ModelRequest},
     scripted,
@@ -17,7 +18,7 @@ use docket_domain::{
     failure::{Failure, FailureClass},
     model_name::ModelName,
 };
-use reqwest::{Client, header::HeaderMap};
+use reqwest::{Client, Method, header::HeaderMap};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{
     sync::Mutex,
@@ -54,8 +55,11 @@ struct Listed {
 
 impl Providers {
     /// The providers that the environment names: `ANTHROPIC_API_KEY` / `ANTHROPIC_BASE_URL`, `OPENAI_API_KEY` /
-    /// `OPENAI_BASE_URL`. A base URL without a key is a provider too. Base URLs may end with `/v1` or not. `scripted` is
-    /// always there.
+    /// `OPENAI_BASE_URL` / `OPENAI_WIRE_API`, `GEMINI_API_KEY` / `GOOGLE_GEMINI_BASE_URL`, `AZURE_OPENAI_API_KEY` /
+    /// `AZURE_OPENAI_ENDPOINT` / `AZURE_OPENAI_API_VERSION` / `AZURE_OPENAI_WIRE_API`, `AWS_REGION` with
+    /// `AWS_BEARER_TOKEN_BEDROCK` or `AWS_ACCESS_KEY_ID` / `AWS_SECRET_ACCESS_KEY` / `AWS_SESSION_TOKEN`, and
+    /// `AWS_ENDPOINT_URL_BEDROCK_RUNTIME` / `AWS_ENDPOINT_URL_BEDROCK`. A base URL without a key is a provider too. Base URLs
+    /// may end with `/v1` or not. `scripted` is always there.
     ///
     /// # Errors
     /// If a value cannot be used; the error names the variable and never shows the value.
@@ -104,10 +108,12 @@ impl Providers {
         lists
     }
 
-    /// The model to use where nobody chose one: the first that the preferred provider lists (Anthropic before OpenAI), or
-    /// `scripted/guided` where no provider is configured.
+    /// The model to use where nobody chose one: the first that the preferred provider lists (in the order of
+    /// [`names`](Self::names)), or `scripted/guided` where no provider is configured. Bedrock is never preferred: its list does
+    /// not say what an account may use, and Amazon's credentials are set on many machines for other reasons.
     pub async fn default_model(&self) -> ModelName {
-        if let Some(provider) = self.0.providers.first() {
+        let preferred = |provider: &&Provider| provider.endpoint.protocol != Protocol::BedrockConverse;
+        if let Some(provider) = self.0.providers.iter().find(preferred) {
             let listed = self.list(provider).await.unwrap_or_default();
             if let Some(name) = model_list::default_of(&provider.endpoint, &listed) {
                 return name;
@@ -123,11 +129,14 @@ impl Providers {
     /// at hand.
     pub fn encode(&self, request: &ModelRequest<'_>) -> Result<EncodedRequest, Failure> {
         let provider = request.model.provider();
-        let parts = match self.endpoint(provider) {
-            Some(endpoint) if endpoint.protocol == Protocol::AnthropicMessages => anthropic_messages::encode(request)?,
-            Some(endpoint) => openai_chat::encode(request, endpoint.is_openai())?,
-            None if provider == scripted::PROVIDER => scripted::encode(request)?,
-            None => return Err(unknown(request.model)),
+        let server = self.endpoint(provider).map_or(Server::Compatible, Endpoint::server);
+        let parts = match self.protocol(provider).ok_or_else(|| unknown(request.model))? {
+            Protocol::AnthropicMessages => anthropic_messages::encode(request)?,
+            Protocol::OpenAiResponses => openai_responses::encode(request, server)?,
+            Protocol::OpenAiChat => openai_chat::encode(request, server)?,
+            Protocol::Gemini => gemini::encode(request)?,
+            Protocol::BedrockConverse => bedrock::encode(request)?,
+            Protocol::Scripted => scripted::encode(request)?,
         };
         Ok(EncodedRequest { model: request.model.clone(), parts })
     }
@@ -146,7 +155,9 @@ impl Providers {
             let source = Source::scripted(scripted::Answer::new(&request.body())?);
             return Ok(ModelStream::new(source, Decoder::new(Protocol::Scripted, limits), limits));
         };
-        let http = self.0.client.post(endpoint.completion_url()).headers(endpoint.headers()).body(request.body());
+        let (url, body) = (endpoint.completion_url(request.model.model()), request.body());
+        let headers = endpoint.headers(&Method::POST, &url, &body)?;
+        let http = self.0.client.post(url).headers(headers).body(body);
         let sent = timeout(limits.head, http.send()).await;
         let Ok(sent) = sent else {
             let message = format!("{}: no response within {} s", endpoint.name, limits.head.as_secs_f32());
@@ -159,7 +170,7 @@ impl Providers {
         let request_id = request_id(response.headers());
         let source = Source::http(response, limits.silence);
         let stream = ModelStream::new(source, Decoder::new(endpoint.protocol, limits), limits);
-        Ok(stream.of(request_id, endpoint.key().cloned()))
+        Ok(stream.of(request_id, endpoint.auth().clone()))
     }
 
     fn endpoint(&self, name: &str) -> Option<&Endpoint> {
@@ -185,7 +196,9 @@ fn unknown(model: &ModelName) -> Failure {
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = ["request-id", "x-request-id"].iter().find_map(|name| headers.get(*name)?.to_str().ok())?;
+    let id = ["request-id", "x-request-id", "apim-request-id", "x-amzn-requestid"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok())?;
     Some(id.chars().take(200).collect())
 }
 

@@ -178,7 +178,8 @@ impl Worker {
             }
             (failure, _) => {
                 let lost = || Failure::new(FailureClass::WorkerLost, "the control plane's process ended while the call ran");
-                ChatCommand::FailModelCall { worker, model_call_id: id, failure: failure.unwrap_or_else(lost), partial: parts }
+                let failure = failure.unwrap_or_else(lost);
+                ChatCommand::FailModelCall { worker, model_call_id: id, failure, partial: parts, usage }
             }
         };
         self.control.chat(chat, metadata.clone(), command, vec![]).await.map(drop)

@@ -103,6 +103,7 @@ pub enum ChatCommand {
         model_call_id: ModelCallId,
         failure: Failure,
         partial: Vec<AssistantPart>,
+        usage: Usage,
     },
     DispatchToolCall {
         worker: WorkerId,

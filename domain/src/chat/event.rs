@@ -128,6 +128,9 @@ pub enum ChatEvent {
         /// What had been streamed until then: shown to people, not sent to the model again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         partial: Vec<AssistantPart>,
+        /// What the provider had counted until then: it is paid for all the same.
+        #[serde(default, skip_serializing_if = "Usage::is_unknown")]
+        usage: Usage,
     },
     ModelCallRetryScheduled {
         /// The attempt that is to be made.

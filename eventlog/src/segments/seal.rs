@@ -84,9 +84,15 @@ impl Log {
     /// # Errors
     /// [`SealError`]; whatever was not sealed is as it was, and the next call goes on.
     pub async fn seal(&self, limits: SealLimits) -> Result<SealReport, SealError> {
+        let store = self.sealed().store().ok_or(SealError::NoStore)?;
+        let turn = self.sealed().turn().await?.ok_or(SealError::Busy)?;
+        let report = self.seal_to(store, limits).await;
+        turn.end().await;
+        report
+    }
+
+    async fn seal_to(&self, store: &FileStore, limits: SealLimits) -> Result<SealReport, SealError> {
         let (sealed, reader) = (self.sealed(), self.reader());
-        let store = sealed.store().ok_or(SealError::NoStore)?;
-        let Some(_turn) = sealed.turn().await? else { return Err(SealError::Busy) };
         let mut cursor = 0;
         for segment in sealed.list().await? {
             if !segment.pruned {
@@ -230,7 +236,13 @@ impl Log {
     /// [`SealError`]; some may have been removed.
     pub async fn remove_orphans(&self) -> Result<Vec<String>, SealError> {
         let store = self.sealed().store().ok_or(SealError::NoStore)?;
-        let Some(_turn) = self.sealed().turn().await? else { return Err(SealError::Busy) };
+        let turn = self.sealed().turn().await?.ok_or(SealError::Busy)?;
+        let removed = self.remove_orphans_from(store).await;
+        turn.end().await;
+        removed
+    }
+
+    async fn remove_orphans_from(&self, store: &FileStore) -> Result<Vec<String>, SealError> {
         let recorded: HashSet<Arc<str>> = self.segments().await?.into_iter().map(|segment| segment.object).collect();
         let names = self.sealed().orphans(&recorded).await?;
         for name in &names {

@@ -13,7 +13,7 @@ use crate::{
     stream_id::StreamId,
 };
 use lru::LruCache;
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -40,7 +40,18 @@ pub(crate) struct Sealed {
 /// As long as this lives nobody else makes segments of this log.
 pub(super) struct Turn<'a> {
     _process: tokio::sync::MutexGuard<'a, ()>,
-    _database: Option<PgConnection>,
+    database: Option<PgConnection>,
+}
+
+impl Turn<'_> {
+    /// Gives the right back before anybody is answered. Without this the server would do so when it notices that the connection is gone.
+    pub(super) async fn end(self) {
+        if let Some(connection) = self.database
+            && let Err(error) = connection.close().await
+        {
+            tracing::debug!(%error, "the connection that held the right to make segments did not close well");
+        }
+    }
 }
 
 impl Sealed {
@@ -171,7 +182,7 @@ impl Sealed {
                 locked => locked,
             },
         };
-        Ok(Some(Turn { _process: process, _database: database }))
+        Ok(Some(Turn { _process: process, database }))
     }
 
     async fn refresh(&self) -> Result<(), ReadError> {

@@ -211,9 +211,11 @@ impl ChatView {
                 message.state = if interrupted { MessageState::Interrupted } else { MessageState::Complete };
                 Some(index)
             }
-            ChatEvent::ModelCallFailed { model_call_id, failure, partial } => {
+            ChatEvent::ModelCallFailed { model_call_id, failure, partial, usage } => {
+                self.chat.usage.add(usage);
                 let (index, message) = self.close(*model_call_id)?;
                 message.parts = partial.iter().map(Into::into).collect();
+                message.usage = Some(*usage).filter(|usage| !usage.is_unknown());
                 message.failure = Some(failure.clone());
                 message.state = MessageState::Failed;
                 // Nobody will execute what a failed answer asked for.

@@ -139,10 +139,13 @@ fn a_delta_counts_once_and_only_while_the_answer_is_open() {
     assert_eq!(view.apply_delta(101, 0, ModelCallId(Uuid::nil()), &delta), None, "of another call");
     let failure = Failure::new(FailureClass::Timeout, "late");
     let partial = vec![AssistantPart::Text { text: "x".to_owned() }];
-    view.apply(102, 0, &ChatEvent::ModelCallFailed { model_call_id: CALL, failure: failure.clone(), partial });
+    let usage = Usage { input: Some(9), ..Usage::default() };
+    view.apply(102, 0, &ChatEvent::ModelCallFailed { model_call_id: CALL, failure: failure.clone(), partial, usage });
     assert_eq!(view.apply_delta(103, 0, CALL, &delta), None, "after its end");
     let message = &view.messages[1];
     assert_eq!((message.state, &message.failure), (MessageState::Failed, &Some(failure)));
+    assert_eq!(message.usage, Some(usage), "what a failed call used is paid for all the same");
+    assert_eq!(view.chat.usage.input, 9);
     assert_eq!(message.parts, [PartDocument::Text { text: "x".to_owned(), block: None }]);
     assert_eq!(view.open_call(), None);
 }

@@ -20,7 +20,7 @@ pub use value::Value;
 use crate::generation::Generation;
 use docket_eventlog::DatabaseUrl;
 use sqlx::{
-    PgPool, SqlitePool,
+    PgPool, SqlitePool, TransactionManager,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -64,7 +64,16 @@ impl Database {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Normal)
                     .busy_timeout(Duration::from_secs(30));
-                let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+                let writer = SqlitePoolOptions::new()
+                    .max_connections(1)
+                    // A transaction that SQLite has ended itself, because the disk is full, leaves a connection that counts it for
+                    // ever.
+                    .before_acquire(|connection, _| {
+                        let idle = <sqlx::Sqlite as sqlx::Database>::TransactionManager::get_transaction_depth(connection) == 0;
+                        Box::pin(async move { Ok(idle) })
+                    })
+                    .connect_with(options.clone())
+                    .await?;
                 let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
                 Ok(Self::Sqlite { writer, readers })
             }

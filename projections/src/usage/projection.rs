@@ -106,9 +106,9 @@ impl Projection for Usage {
                         closed.insert(model_call_id.0);
                     }
                 }
-                ChatEvent::ModelCallFailed { model_call_id, .. } => {
+                ChatEvent::ModelCallFailed { model_call_id, usage, .. } => {
                     if let Some(account) = open.remove(&model_call_id.0) {
-                        add(sums.entry((account, day(recorded.recorded_at))).or_default(), 1, &Tokens::default());
+                        add(sums.entry((account, day(recorded.recorded_at))).or_default(), 1, usage);
                         closed.insert(model_call_id.0);
                     }
                 }

@@ -1,30 +1,30 @@
 //! From a conversation to the body of `POST /v1/messages`.
 //!
-//! Turns alternate here: the results of an assistant's tool calls, and whatever people say after it, make up one user
-//! message, results first. So that a part never changes when the conversation grows, a message is left open at the end of
-//! its part, and closed by the next message of the other role or by the tail.
-//!
 //! Caching is asked for by a marker on the last tool and one on the system prompt, which never move, and by the marker at
 //! the top level, with which the provider itself marks the last block: a marker in a message would change the message's
 //! bytes at every step.
 
 use super::DEFAULT_MAX_TOKENS;
 use crate::{
-    body::{Body, schema},
-    history::{CallIds, EMPTY_MESSAGE, NO_OUTPUT, NO_RESULT, ToolInput, tool_name},
+    body::schema,
+    history::{CallIds, Sent, ToolInput, calls, said, sent},
     protocol::Protocol,
     request::ModelRequest,
+    turns::{Role, Shape, Turns},
 };
 use bytes::Bytes;
 use docket_domain::{
-    conversation::{AssistantPart, Message, PromptPart, ToolOutcome},
+    conversation::{AssistantPart, Message, ToolOutcome},
     failure::Failure,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// Stands before a conversation that begins with an answer, which the protocol does not take.
-const CONTINUED: &str = "(The conversation goes on from here.)";
+const SHAPE: Shape = Shape {
+    assistant: "assistant",
+    content: "content",
+    opening: r#"{"type":"text","text":"(The conversation goes on from here.)"}"#,
+};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -63,29 +63,23 @@ struct Tool<'a> {
 /// # Errors
 /// Of class `Configuration`, if a tool's schema is no JSON object or a tool's output is not at hand.
 pub(crate) fn encode(request: &ModelRequest<'_>) -> Result<Vec<Bytes>, Failure> {
-    let mut encoder = Encoder { body: Body::default(), role: None, first: true, ids: CallIds::default() };
+    let mut encoder = Encoder { turns: Turns::new(SHAPE), ids: CallIds::default() };
     encoder.head(request)?;
-    for message in request.messages {
-        encoder.message(request, message)?;
-        encoder.body.cut();
+    for (n, message) in request.messages.iter().enumerate() {
+        encoder.message(request, message, request.messages.get(n + 1))?;
+        encoder.turns.body.cut();
     }
-    encoder.close();
-    encoder.body.raw("]}");
-    Ok(encoder.body.finish())
+    Ok(encoder.turns.finish("}"))
 }
 
 struct Encoder {
-    body: Body,
-    /// Whose message is open.
-    role: Option<&'static str>,
-    /// Whether the next block is the first of its message.
-    first: bool,
+    turns: Turns,
     ids: CallIds,
 }
 
 impl Encoder {
     fn head(&mut self, request: &ModelRequest<'_>) -> Result<(), Failure> {
-        let body = &mut self.body;
+        let body = &mut self.turns.body;
         body.raw("{");
         body.field("model", &request.model.model())?;
         body.field("max_tokens", &request.max_output_tokens.unwrap_or(DEFAULT_MAX_TOKENS))?;
@@ -102,95 +96,82 @@ impl Encoder {
             });
             body.field("tools", &tools.collect::<Result<Vec<_>, Failure>>()?)?;
         }
-        body.raw(",\"messages\":[");
+        body.name("messages")?;
+        body.raw("[");
         body.cut();
         Ok(())
     }
 
-    fn message(&mut self, request: &ModelRequest<'_>, message: &Message) -> Result<(), Failure> {
-        match message {
-            Message::User { content, .. } => {
-                let texts = content.iter().map(|PromptPart::Text { text }| text.as_str());
-                let said: Vec<&str> = texts.filter(|text| !text.trim().is_empty()).collect();
-                for text in if said.is_empty() { &[EMPTY_MESSAGE] } else { &said[..] } {
-                    self.block("user", &Block::Text { text })?;
+    /// `next` is the message after it.
+    fn message(&mut self, request: &ModelRequest<'_>, message: &Message, next: Option<&Message>) -> Result<(), Failure> {
+        if let Message::User { content, .. } = message {
+            return said(content).into_iter().try_for_each(|text| self.turns.block(Role::User, &Block::Text { text }));
+        }
+        let parts = sent(request, message, Protocol::AnthropicMessages.dialect(), &mut self.ids)?;
+        let results: Vec<_> = parts.iter().filter_map(|part| opaque(part)?.tool_use_id).collect();
+        for part in &parts {
+            let block = match part {
+                Sent::Text(text) => Block::Text { text },
+                // Without its proof it would be refused.
+                Sent::Reasoning { signature: "", .. } => continue,
+                Sent::Reasoning { text, signature } => Block::Thinking { thinking: text, signature },
+                Sent::Call(call) => Block::ToolUse { id: &call.id, name: &call.name, input: call.input },
+                Sent::Opaque(block) => {
+                    let kept = opaque(part)
+                        .is_some_and(|kept| kept.is_block() && (!kept.is_open(&results) || goes_on(&parts, next, &kept.id)));
+                    if kept {
+                        self.turns.block(Role::Assistant, block)?;
+                    }
+                    continue;
                 }
-            }
-            Message::Assistant { model, parts, .. } => {
-                let ids: Vec<String> = message.tool_calls().map(|(call, _)| self.ids.id(call)).collect();
-                let same_provider = model.provider() == request.model.provider();
-                let mut called = ids.iter();
-                for part in parts {
-                    self.assistant_part(part, same_provider, &mut called)?;
-                }
-                for (id, (_, result)) in ids.iter().zip(message.tool_calls()) {
-                    let (content, is_error) = match result {
-                        Some(result) => (request.output(&result.output)?, result.outcome != ToolOutcome::Ok),
-                        None => (NO_RESULT, true),
-                    };
-                    let content = if content.trim().is_empty() { NO_OUTPUT } else { content };
-                    self.block("user", &Block::ToolResult { tool_use_id: id, content, is_error })?;
-                }
-            }
+            };
+            self.turns.block(Role::Assistant, &block)?;
+        }
+        for call in calls(&parts) {
+            let (tool_use_id, content, is_error) = (&*call.id, call.output, call.outcome != ToolOutcome::Ok);
+            self.turns.block(Role::User, &Block::ToolResult { tool_use_id, content, is_error })?;
         }
         Ok(())
     }
+}
 
-    /// `same_provider`: whether the message came from the provider that the request goes to. Another one's signatures mean
-    /// nothing here.
-    fn assistant_part<'a>(
-        &mut self,
-        part: &AssistantPart,
-        same_provider: bool,
-        called: &mut impl Iterator<Item = &'a String>,
-    ) -> Result<(), Failure> {
-        match part {
-            AssistantPart::Text { text } if !text.trim().is_empty() => self.block("assistant", &Block::Text { text }),
-            AssistantPart::Reasoning { text, signature: Some(signature) } if same_provider && !signature.is_empty() => {
-                self.block("assistant", &Block::Thinking { thinking: text, signature })
-            }
-            AssistantPart::ToolCall(call) => {
-                let (name, input) = (tool_name(&call.name), ToolInput::new(&call.input));
-                let id = called.next().map(String::as_str).unwrap_or_default();
-                self.block("assistant", &Block::ToolUse { id, name: &name, input })
-            }
-            AssistantPart::Opaque { dialect, data } if same_provider && dialect == Protocol::AnthropicMessages.dialect() => {
-                match serde_json::from_str::<&RawValue>(data) {
-                    Ok(block) if is_block(block) => self.block("assistant", &block),
-                    _ => Ok(()),
-                }
-            }
-            _ => Ok(()),
-        }
+/// What has to be known of an opaque block.
+#[derive(Deserialize)]
+struct Opaque {
+    #[serde(default)]
+    r#type: String,
+    #[serde(default)]
+    id: String,
+    tool_use_id: Option<String>,
+}
+
+fn opaque(part: &Sent<'_>) -> Option<Opaque> {
+    if let Sent::Opaque(block) = part { serde_json::from_str(block.get()).ok() } else { None }
+}
+
+impl Opaque {
+    /// It has a type, and is no delta (which only means something inside the stream that it came in).
+    fn is_block(&self) -> bool {
+        !self.r#type.is_empty() && !self.r#type.ends_with("_delta")
     }
 
-    fn block(&mut self, role: &'static str, block: &impl Serialize) -> Result<(), Failure> {
-        if self.role.is_none() && role == "assistant" {
-            self.block("user", &Block::Text { text: CONTINUED })?;
-        }
-        if self.role != Some(role) {
-            if self.role.is_some() {
-                self.close();
-                self.body.raw(",");
-            }
-            self.body.raw(&format!("{{\"role\":\"{role}\",\"content\":["));
-            (self.role, self.first) = (Some(role), true);
-        }
-        if !std::mem::take(&mut self.first) {
-            self.body.raw(",");
-        }
-        self.body.value(block)
-    }
-
-    fn close(&mut self) {
-        if self.role.is_some() {
-            self.body.raw("]}");
-        }
+    /// A call of the provider's own tool whose result is not among `results`.
+    fn is_open(&self, results: &[String]) -> bool {
+        self.r#type.ends_with("tool_use") && !results.contains(&self.id)
     }
 }
 
-/// An object with a type, and not a delta (which only means something inside the stream that it came in).
-fn is_block(block: &RawValue) -> bool {
-    let kind = serde_json::from_str::<serde_json::Value>(block.get()).ok();
-    kind.is_some_and(|block| block["type"].as_str().is_some_and(|kind| !kind.is_empty() && !kind.ends_with("_delta")))
+/// Whether a call of the provider's own tool may go without its result: an answer that the provider paused goes on in the
+/// next message, or is sent back as the last. Anywhere else it was interrupted, and the call would be refused.
+fn goes_on(parts: &[Sent<'_>], next: Option<&Message>, id: &str) -> bool {
+    match next {
+        None => calls(parts).next().is_none(),
+        Some(Message::User { .. }) => false,
+        Some(Message::Assistant { parts, .. }) => parts.iter().any(|part| match part {
+            AssistantPart::Opaque { data, .. } => {
+                serde_json::from_str::<Opaque>(data).is_ok_and(|result| result.tool_use_id.as_deref() == Some(id))
+            }
+            _ => false,
+        }),
+    }
 }

@@ -39,6 +39,9 @@ pub(super) fn class(evidence: &Evidence<'_>) -> FailureClass {
 /// Codes that say all.
 fn by_code(code: &str) -> Option<FailureClass> {
     Some(match code {
+        // Google's quotas name their period.
+        quota if quota.contains("perday") => FailureClass::Quota,
+        quota if quota.contains("perminute") => FailureClass::RateLimit,
         "context_length_exceeded" | "exceed_context_size_error" | "too_many_prompt_tokens" | "too_many_tokens" => {
             FailureClass::ContextOverflow
         }
@@ -49,8 +52,18 @@ fn by_code(code: &str) -> Option<FailureClass> {
         | "billing_error"
         | "enforced_spend_limit_reached"
         | "contract_spend_limit_reached" => FailureClass::Quota,
-        "content_filter" | "content_policy_violation" | "responsibleaipolicyviolation" => FailureClass::ContentFilter,
-        "invalid_api_key" => FailureClass::Auth,
+        "content_filter"
+        | "content_policy_violation"
+        | "responsibleaipolicyviolation"
+        | "invalid_prompt"
+        | "bio_policy"
+        | "cyber_policy" => FailureClass::ContentFilter,
+        "invalid_api_key"
+        | "api_key_invalid"
+        | "expiredtokenexception"
+        | "unrecognizedclientexception"
+        | "invalidsignatureexception" => FailureClass::Auth,
+        "servicequotaexceededexception" => FailureClass::Quota,
         "model_not_found" | "deploymentnotfound" => FailureClass::Configuration,
         // The model wrote a call that does not fit the schema (Groq); another try may fit.
         "tool_use_failed" => FailureClass::Provider,
@@ -61,12 +74,38 @@ fn by_code(code: &str) -> Option<FailureClass> {
 /// Types that leave room for a more exact wording or status.
 fn by_coarse_type(code: &str) -> Option<FailureClass> {
     Some(match code {
-        "overloaded_error" | "overloaded" | "engine_overloaded" => FailureClass::Overloaded,
-        "rate_limit_error" | "rate_limit_exceeded" | "ratelimitreached" | "ramp_limit_exceeded" => FailureClass::RateLimit,
-        "authentication_error" | "permission_error" | "unauthorized" => FailureClass::Auth,
-        "timeout_error" => FailureClass::Timeout,
-        "not_found_error" => FailureClass::Configuration,
-        "api_error" | "server_error" | "internal_server_error" => FailureClass::Provider,
+        "overloaded_error"
+        | "overloaded"
+        | "engine_overloaded"
+        | "unavailable"
+        | "serviceunavailableexception"
+        | "modelnotreadyexception" => FailureClass::Overloaded,
+        "rate_limit_error"
+        | "rate_limit_exceeded"
+        | "ratelimitreached"
+        | "ramp_limit_exceeded"
+        | "resource_exhausted"
+        | "throttlingexception" => FailureClass::RateLimit,
+        "authentication_error"
+        | "permission_error"
+        | "unauthorized"
+        | "unauthenticated"
+        | "permission_denied"
+        | "accessdeniedexception" => FailureClass::Auth,
+        "timeout_error" | "deadline_exceeded" | "modeltimeoutexception" => FailureClass::Timeout,
+        "not_found_error"
+        | "not_found"
+        | "invalid_argument"
+        | "failed_precondition"
+        | "validationexception"
+        | "resourcenotfoundexception" => FailureClass::Configuration,
+        "api_error"
+        | "server_error"
+        | "internal_server_error"
+        | "internal"
+        | "internalserverexception"
+        | "modelstreamerrorexception"
+        | "modelerrorexception" => FailureClass::Provider,
         _ => return None,
     })
 }
@@ -81,7 +120,7 @@ fn by_status(status: u16, message: &str) -> FailureClass {
         429 => FailureClass::RateLimit,
         529 => FailureClass::Overloaded,
         503 if says_overloaded(message) => FailureClass::Overloaded,
-        500.. => FailureClass::Provider,
+        424 | 500.. => FailureClass::Provider,
         _ => FailureClass::Configuration,
     }
 }

@@ -1,18 +1,20 @@
 //! From a conversation to the body of `POST {base}/chat/completions`.
 //!
-//! Reasoning is not sent back: OpenAI takes none here, and what compatible servers want differs from one to the next.
+//! Reasoning goes back where the server said it in the first place and the answer has tool calls, under the name that the
+//! server gave it: models that think between their calls lose the thread without it, and answers without calls need none.
+//! OpenAI itself sends none, so it gets none.
 
+use super::reasoning::ReasoningField;
 use crate::{
-    body::{Body, schema},
-    history::{CallIds, EMPTY_MESSAGE, NO_OUTPUT, NO_RESULT, ToolInput, outcome_prefix, tool_name},
+    body::{Body, json_text, schema},
+    endpoint::Server,
+    history::{CallIds, Sent, calls, said, sent},
+    protocol::Protocol,
     request::ModelRequest,
 };
 use bytes::Bytes;
-use docket_domain::{
-    conversation::{AssistantPart, Message, PromptPart},
-    failure::Failure,
-};
-use serde::Serialize;
+use docket_domain::{conversation::Message, failure::Failure};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 #[derive(Serialize)]
@@ -41,6 +43,8 @@ struct Call<'a> {
     id: &'a str,
     r#type: &'static str,
     function: CalledFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +66,8 @@ enum Wire<'a> {
     /// `content` is never null: llama-cpp-python answers that with a 500.
     Assistant {
         content: String,
+        #[serde(flatten)]
+        reasoning: Reasoning<'a>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<Call<'a>>,
     },
@@ -69,6 +75,30 @@ enum Wire<'a> {
         tool_call_id: &'a str,
         content: String,
     },
+}
+
+/// Reasoning as the server that said it wants it back.
+#[derive(Default, Serialize)]
+struct Reasoning<'a> {
+    /// OpenRouter's blocks, signed or encrypted by whoever it asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_details: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<String>,
+}
+
+/// What the interpreter keeps beside text and calls, each in a block of its own.
+#[derive(Default, Deserialize)]
+struct Kept<'a> {
+    /// Which of the answer's calls `extra_content` came with, counted from 0.
+    call: Option<usize>,
+    #[serde(borrow)]
+    extra_content: Option<&'a RawValue>,
+    reasoning_field: Option<ReasoningField>,
+    #[serde(borrow)]
+    reasoning_details: Option<&'a RawValue>,
 }
 
 /// One text goes as a string, which every server takes; several go as parts.
@@ -85,16 +115,15 @@ enum TextPart<'a> {
     Text { text: &'a str },
 }
 
-/// The parts of the body. `official`: whether it goes to OpenAI itself, which renamed a parameter that the compatible
-/// servers know by its old name, and has one of its own.
+/// The parts of the body. OpenAI renamed a parameter that the compatible servers know by its old name, and has one of its own.
 ///
 /// # Errors
 /// Of class `Configuration`, if a tool's schema is no JSON object or a tool's output is not at hand.
-pub(crate) fn encode(request: &ModelRequest<'_>, official: bool) -> Result<Vec<Bytes>, Failure> {
+pub(crate) fn encode(request: &ModelRequest<'_>, server: Server) -> Result<Vec<Bytes>, Failure> {
     let mut body = Body::default();
     let mut ids = CallIds::default();
     // The system prompt is a message here; it belongs to the head.
-    let mut first = head(&mut body, request, official)?;
+    let mut first = head(&mut body, request, server)?;
     for message in request.messages {
         for wire in messages(request, message, &mut ids)?.iter() {
             if !std::mem::take(&mut first) {
@@ -109,13 +138,14 @@ pub(crate) fn encode(request: &ModelRequest<'_>, official: bool) -> Result<Vec<B
 }
 
 /// Returns whether no message has been written yet.
-fn head(body: &mut Body, request: &ModelRequest<'_>, official: bool) -> Result<bool, Failure> {
+fn head(body: &mut Body, request: &ModelRequest<'_>, server: Server) -> Result<bool, Failure> {
     body.raw("{");
     body.field("model", &request.model.model())?;
     body.field("stream", &true)?;
-    body.field("stream_options", &StreamOptions { include_usage: true, include_obfuscation: official.then_some(false) })?;
+    let include_obfuscation = (server == Server::OpenAi).then_some(false);
+    body.field("stream_options", &StreamOptions { include_usage: true, include_obfuscation })?;
     if let Some(limit) = request.max_output_tokens {
-        body.field(if official { "max_completion_tokens" } else { "max_tokens" }, &limit)?;
+        body.field(if server == Server::Compatible { "max_tokens" } else { "max_completion_tokens" }, &limit)?;
     }
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(|tool| {
@@ -125,7 +155,8 @@ fn head(body: &mut Body, request: &ModelRequest<'_>, official: bool) -> Result<b
         });
         body.field("tools", &tools.collect::<Result<Vec<_>, Failure>>()?)?;
     }
-    body.raw(",\"messages\":[");
+    body.name("messages")?;
+    body.raw("[");
     let first = request.system.trim().is_empty();
     if !first {
         body.value(&Wire::System { content: request.system })?;
@@ -137,48 +168,47 @@ fn head(body: &mut Body, request: &ModelRequest<'_>, official: bool) -> Result<b
 /// The messages on the wire, as JSON texts, that one of ours becomes: an answer's tool results follow it at once.
 fn messages(request: &ModelRequest<'_>, message: &Message, ids: &mut CallIds) -> Result<Vec<String>, Failure> {
     let mut out = Vec::new();
-    match message {
-        Message::User { content, .. } => {
-            let texts = content.iter().map(|PromptPart::Text { text }| text.as_str());
-            let said: Vec<&str> = texts.filter(|text| !text.trim().is_empty()).collect();
-            let content = match said[..] {
-                [] => UserContent::One(EMPTY_MESSAGE),
-                [one] => UserContent::One(one),
-                _ => UserContent::Parts(said.into_iter().map(|text| TextPart::Text { text }).collect()),
-            };
-            out.push(json_text(&Wire::User { content })?);
-        }
-        Message::Assistant { parts, .. } => {
-            let ids: Vec<String> = message.tool_calls().map(|(call, _)| ids.id(call)).collect();
-            let names: Vec<_> = message.tool_calls().map(|(call, _)| tool_name(&call.name)).collect();
-            let texts = parts.iter().filter_map(|part| match part {
-                AssistantPart::Text { text } => Some(text.as_str()),
-                _ => None,
-            });
-            let content: String = texts.collect();
-            let mut tool_calls = Vec::new();
-            for ((id, name), (call, _)) in ids.iter().zip(&names).zip(message.tool_calls()) {
-                let arguments = json_text(&ToolInput::new(&call.input))?;
-                tool_calls.push(Call { id, r#type: "function", function: CalledFunction { name, arguments } });
-            }
-            if !content.is_empty() || !tool_calls.is_empty() {
-                out.push(json_text(&Wire::Assistant { content, tool_calls })?);
-            }
-            for (id, (_, result)) in ids.iter().zip(message.tool_calls()) {
-                let (prefix, content) = match result {
-                    Some(result) => (outcome_prefix(result.outcome), request.output(&result.output)?),
-                    None => ("Error: ", NO_RESULT),
-                };
-                let content = if content.trim().is_empty() { NO_OUTPUT } else { content };
-                out.push(json_text(&Wire::Tool { tool_call_id: id, content: format!("{prefix}{content}") })?);
-            }
-        }
+    if let Message::User { content, .. } = message {
+        let content = match said(content)[..] {
+            [one] => UserContent::One(one),
+            ref several => UserContent::Parts(several.iter().map(|text| TextPart::Text { text }).collect()),
+        };
+        return Ok(vec![json_text(&Wire::User { content })?]);
+    }
+    let parts = sent(request, message, Protocol::OpenAiChat.dialect(), ids)?;
+    let texts = parts.iter().filter_map(|part| if let Sent::Text(text) = part { Some(*text) } else { None });
+    let content: String = texts.collect();
+    let mut tool_calls = Vec::new();
+    for (n, call) in calls(&parts).enumerate() {
+        let function = CalledFunction { name: &call.name, arguments: json_text(&call.input)? };
+        let extra_content = parts.iter().find_map(|part| kept(part).filter(|kept| kept.call == Some(n))?.extra_content);
+        tool_calls.push(Call { id: &call.id, r#type: "function", function, extra_content });
+    }
+    let reasoning = if tool_calls.is_empty() { Reasoning::default() } else { reasoning(&parts) };
+    if !content.is_empty() || !tool_calls.is_empty() {
+        out.push(json_text(&Wire::Assistant { content, reasoning, tool_calls })?);
+    }
+    for call in calls(&parts) {
+        out.push(json_text(&Wire::Tool { tool_call_id: &call.id, content: call.named_output() })?);
     }
     Ok(out)
 }
 
-fn json_text(value: &impl Serialize) -> Result<String, Failure> {
-    let mut body = Body::default();
-    body.value(value)?;
-    Ok(String::from_utf8_lossy(&body.finish().concat()).into_owned())
+fn kept<'a>(part: &Sent<'a>) -> Option<Kept<'a>> {
+    if let Sent::Opaque(block) = part { serde_json::from_str(block.get()).ok() } else { None }
+}
+
+fn reasoning<'a>(parts: &[Sent<'a>]) -> Reasoning<'a> {
+    let blocks = || parts.iter().filter_map(kept);
+    let reasoning_details = blocks().filter_map(|kept| kept.reasoning_details).next_back();
+    if reasoning_details.is_some() {
+        return Reasoning { reasoning_details, ..Reasoning::default() };
+    }
+    let pieces = parts.iter().filter_map(|part| if let Sent::Reasoning { text, .. } = part { Some(*text) } else { None });
+    let text = Some(pieces.collect::<String>()).filter(|text| !text.is_empty());
+    match blocks().filter_map(|kept| kept.reasoning_field).next_back() {
+        Some(ReasoningField::ReasoningContent) => Reasoning { reasoning_content: text, ..Reasoning::default() },
+        Some(ReasoningField::Reasoning) => Reasoning { reasoning: text, ..Reasoning::default() },
+        None => Reasoning::default(),
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     calls::{Calls, Place},
+    reasoning::{Details, ReasoningField},
     usage,
 };
 use crate::{deltas::Deltas, failure::ErrorBody, protocol::Protocol, sse::SseFrame};
@@ -40,8 +41,7 @@ const CHOICE_FIELDS: &[&str] = &[
     "token_ids",
     "matched_stop",
 ];
-/// The same of a delta. `function_call` repeats the tool call in an older form, `channel` is Groq's word for reasoning, and
-/// `reasoning_details` are OpenRouter's repetition of it.
+/// The same of a delta. `function_call` repeats the tool call in an older form, `channel` is Groq's word for reasoning.
 const DELTA_FIELDS: &[&str] = &[
     "role",
     "content",
@@ -58,9 +58,12 @@ const DELTA_FIELDS: &[&str] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Reasoning,
+    ReasoningField,
+    ReasoningDetails,
     Content,
     Refusal,
     Call(usize),
+    CallExtra(usize),
 }
 
 /// The state of one answer.
@@ -68,6 +71,8 @@ enum Kind {
 pub(crate) struct Interpreter {
     blocks: Vec<Kind>,
     calls: Calls,
+    reasoning_field: Option<ReasoningField>,
+    reasoning_details: Details,
     refused: bool,
     finish_reason: Option<String>,
 }
@@ -76,7 +81,7 @@ impl Interpreter {
     pub(crate) fn frame(&mut self, frame: &SseFrame, out: &mut Deltas) {
         let data = frame.data.trim();
         if data == "[DONE]" {
-            return out.finished(self.stop_reason());
+            return self.finished(out);
         }
         if data.is_empty() {
             return;
@@ -105,10 +110,17 @@ impl Interpreter {
     }
 
     /// The connection ended without `[DONE]`, which some servers never send.
-    pub(crate) fn end(&self, out: &mut Deltas) {
+    pub(crate) fn end(&mut self, out: &mut Deltas) {
         if self.finish_reason.is_some() {
-            out.finished(self.stop_reason());
+            self.finished(out);
         }
+    }
+
+    fn finished(&mut self, out: &mut Deltas) {
+        if let Some(details) = self.reasoning_details.block() {
+            out.opaque(Some(self.block(Kind::ReasoningDetails)), Protocol::OpenAiChat.dialect(), &details);
+        }
+        out.finished(self.stop_reason());
     }
 
     /// `false` if it holds something that is not known.
@@ -125,8 +137,15 @@ impl Interpreter {
         known &= all_known(delta, DELTA_FIELDS);
         let text = |name: &str| delta.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         // Servers that are changing the name send both.
-        if let Some(reasoning) = text("reasoning_content").or_else(|| text("reasoning")) {
-            out.reasoning(self.block(Kind::Reasoning), reasoning);
+        let content = text("reasoning_content").map(|text| (ReasoningField::ReasoningContent, text));
+        if let Some((field, text)) = content.or_else(|| Some((ReasoningField::Reasoning, text("reasoning")?))) {
+            out.reasoning(self.block(Kind::Reasoning), text);
+            if self.reasoning_field.replace(field) != Some(field) {
+                out.opaque(Some(self.block(Kind::ReasoningField)), Protocol::OpenAiChat.dialect(), &field.block());
+            }
+        }
+        if let Some(details) = delta.get("reasoning_details").and_then(Value::as_array) {
+            self.reasoning_details.add(details);
         }
         if let Some(content) = text("content") {
             out.text(self.block(Kind::Content), content);
@@ -137,25 +156,39 @@ impl Interpreter {
             out.text(self.block(Kind::Refusal), refusal);
         }
         for fragment in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
-            self.tool_call(fragment, out);
+            known &= self.tool_call(fragment, out);
         }
         known
     }
 
-    fn tool_call(&mut self, fragment: &Value, out: &mut Deltas) {
+    /// `false` if it holds something that is not known.
+    fn tool_call(&mut self, fragment: &Value, out: &mut Deltas) -> bool {
         let text = |path: &str| fragment.pointer(path).and_then(Value::as_str).unwrap_or_default();
         let input = match fragment.pointer("/function/arguments") {
             // Meant to be a string, but an object is understood.
             Some(Value::Object(input)) => Value::Object(input.clone()).to_string(),
             _ => text("/function/arguments").to_owned(),
         };
-        match self.calls.place(fragment) {
+        let number = match self.calls.place(fragment) {
             Place::New(number) => {
                 let block = self.block(Kind::Call(number));
                 out.tool_call(block, &self.calls.id(number), text("/function/name"), &input);
+                number
             }
-            Place::Known(number) => out.tool_input(self.block(Kind::Call(number)), &input),
+            Place::Known(number) => {
+                out.tool_input(self.block(Kind::Call(number)), &input);
+                number
+            }
+        };
+        // Google's proof of the thinking before a call; it wants it back with the call.
+        if let Some(extra) = fragment.get("extra_content").filter(|extra| extra.is_object()) {
+            let extra = serde_json::json!({ "call": number, "extra_content": extra }).to_string();
+            out.opaque(Some(self.block(Kind::CallExtra(number))), Protocol::OpenAiChat.dialect(), &extra);
         }
+        let function = fragment.get("function").and_then(Value::as_object);
+        let names = ["index", "id", "type", "function", "extra_content"];
+        fragment.as_object().is_some_and(|fragment| all_known(fragment, &names))
+            && function.is_none_or(|function| all_known(function, &["name", "arguments"]))
     }
 
     fn block(&mut self, kind: Kind) -> u32 {

@@ -6,6 +6,7 @@
 mod calls;
 mod encoder;
 mod interpreter;
+mod reasoning;
 mod usage;
 
 pub(crate) use encoder::encode;

@@ -17,10 +17,10 @@ pub(crate) async fn refused(endpoint: &Endpoint, limits: &Limits, response: &mut
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_ascii_lowercase);
     // Servers that send no content type at all exist; the decoder finds out what it is.
-    if status.is_success() && kind.as_deref().is_none_or(|kind| kind.starts_with("text/event-stream")) {
+    if status.is_success() && kind.as_deref().is_none_or(|kind| kind.starts_with(endpoint.protocol.content_type())) {
         return None;
     }
-    let retry_after_ms = retry_after_ms(response.headers());
+    let retry_after = retry_after_ms(response.headers());
     let should_retry = response.headers().get("x-should-retry").map(|value| value.as_bytes() == b"true");
     let body = document(response, limits.document_bytes, limits.silence).await;
     let mut failure = if status.is_success() {
@@ -35,15 +35,19 @@ pub(crate) async fn refused(endpoint: &Endpoint, limits: &Limits, response: &mut
     } else if status.is_redirection() {
         Failure::new(FailureClass::Configuration, "redirects to another address, which is not followed with a key in hand")
     } else {
-        ErrorBody::from_bytes(&body).failure(Some(status.as_u16()))
+        let error = ErrorBody::from_bytes(&body);
+        // Amazon's name of the error is not in the body.
+        let name = response.headers().get("x-amzn-errortype").and_then(|name| name.to_str().ok());
+        let name = name.and_then(|name| name.split(':').next()).unwrap_or_default();
+        error.with_code(name).failure(Some(status.as_u16()))
     };
     failure.status = Some(status.as_u16()).filter(|_| !status.is_success()).or(failure.status);
-    failure.retry_after_ms = retry_after_ms;
+    failure.retry_after_ms = retry_after.or(failure.retry_after_ms);
     failure.class = advised(failure.class, should_retry);
     Some(Failure {
         status: failure.status,
         retry_after_ms: failure.retry_after_ms,
-        ..Failure::new(failure.class, endpoint.redact(&format!("{}: {}", endpoint.name, failure.message)))
+        ..Failure::new(failure.class, endpoint.auth().redact(&format!("{}: {}", endpoint.name, failure.message)))
     })
 }
 
@@ -67,5 +71,5 @@ pub(crate) fn unreachable(endpoint: &Endpoint, error: reqwest::Error) -> Failure
         message = format!("{message}: {inner}");
         cause = inner.source();
     }
-    Failure::new(FailureClass::Timeout, endpoint.redact(&message))
+    Failure::new(FailureClass::Timeout, endpoint.auth().redact(&message))
 }

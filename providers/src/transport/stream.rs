@@ -1,7 +1,7 @@
 //! An answer while it comes.
 
 use super::Source;
-use crate::{api_key::ApiKey, decoder::Decoder, limits::Limits};
+use crate::{auth::Auth, decoder::Decoder, limits::Limits};
 use docket_domain::{
     failure::{Failure, FailureClass},
     model_call::event::ModelCallEvent,
@@ -18,19 +18,19 @@ pub struct ModelStream {
     received: u64,
     limit: u64,
     request_id: Option<String>,
-    key: Option<ApiKey>,
+    auth: Auth,
 }
 
 impl ModelStream {
     pub(crate) fn new(source: Source, decoder: Decoder, limits: &Limits) -> Self {
         let (raw_limit, limit) = (limits.raw_bytes, limits.response_bytes);
         let source = Some(source);
-        Self { source, decoder, raw: Vec::new(), raw_limit, received: 0, limit, request_id: None, key: None }
+        Self { source, decoder, raw: Vec::new(), raw_limit, received: 0, limit, request_id: None, auth: Auth::None }
     }
 
-    /// What is known of the exchange: the provider's id of it, and the key that must not appear in a failure.
-    pub(crate) fn of(self, request_id: Option<String>, key: Option<ApiKey>) -> Self {
-        Self { request_id, key, ..self }
+    /// What is known of the exchange: the provider's id of it, and the secrets that must not appear in a failure.
+    pub(crate) fn of(self, request_id: Option<String>, auth: Auth) -> Self {
+        Self { request_id, auth, ..self }
     }
 
     /// The events of the next received frame. The last ones end with `Finished` or `Failed`, exactly one over the whole
@@ -39,8 +39,8 @@ impl ModelStream {
     /// Cancelling the future loses nothing.
     pub async fn next(&mut self) -> Option<Vec<ModelCallEvent>> {
         let mut events = self.frame().await?;
-        if let (Some(ModelCallEvent::Failed { failure, .. }), Some(key)) = (events.last_mut(), &self.key) {
-            failure.message = key.redact(&failure.message);
+        if let Some(ModelCallEvent::Failed { failure, .. }) = events.last_mut() {
+            failure.message = self.auth.redact(&failure.message);
         }
         Some(events)
     }

@@ -49,3 +49,45 @@ async fn the_default_is_the_first_that_chats() {
         assert_eq!(providers(&[("OPENAI_BASE_URL", &url)], limits()).default_model().await.to_string(), want);
     }
 }
+
+#[tokio::test]
+async fn gemini_and_bedrock_list_in_their_own_ways() {
+    let gemini = r#"{"models":[{"name":"models/embedding-1","supportedGenerationMethods":["embedContent"]},
+        {"name":"models/gemini-3-pro","displayName":"Gemini 3 Pro","inputTokenLimit":1048576,"outputTokenLimit":65536,
+         "supportedGenerationMethods":["generateContent","countTokens"]}]}"#;
+    let (address, requests) = canned(response("200 OK", JSON, gemini)).await;
+    let url = format!("http://{address}");
+    let lists = providers(&[("GEMINI_API_KEY", KEY), ("GOOGLE_GEMINI_BASE_URL", &url)], limits()).models().await;
+    let models = lists[0].models.as_ref().unwrap();
+    assert_eq!((models.len(), models[0].name.to_string().as_str()), (1, "gemini/gemini-3-pro"));
+    assert_eq!((models[0].context_window, models[0].max_output_tokens), (Some(1_048_576), Some(65_536)));
+    let asked = requests.lock().await[0].clone();
+    assert!(asked.starts_with("GET /v1beta/models?pageSize=1000 HTTP/1.1\r\n") && !asked[..50].contains(KEY), "{asked}");
+
+    let bedrock = r#"{"modelSummaries":[{"modelId":"amazon.nova-pro-v1:0","modelName":"Nova Pro"}]}"#;
+    let (address, requests) = canned(response("200 OK", JSON, bedrock)).await;
+    let url = format!("http://{address}");
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", KEY),
+        ("AWS_SESSION_TOKEN", "a-session-token"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:9"),
+        ("AWS_ENDPOINT_URL_BEDROCK", &url),
+    ];
+    let providers = providers(&variables, limits());
+    assert_eq!(providers.default_model().await.to_string(), "scripted/guided", "it is never the default");
+    let lists = providers.models().await;
+    let model = &lists[0].models.as_ref().unwrap()[0];
+    assert_eq!(
+        (model.name.to_string().as_str(), model.display_name.as_deref()),
+        ("bedrock/amazon.nova-pro-v1:0", Some("Nova Pro"))
+    );
+    let asked = requests.lock().await[0].clone();
+    assert!(
+        asked.starts_with("GET /foundation-models?byInferenceType=ON_DEMAND&byOutputModality=TEXT HTTP/1.1\r\n"),
+        "{asked}"
+    );
+    assert!(asked.contains("x-amz-security-token: a-session-token\r\n") && asked.contains("/eu-west-1/bedrock/aws4_request"));
+    assert!(!asked.contains(KEY), "the secret signs and is not sent");
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod contract;
 mod listing;
 mod refusals;
 mod server;

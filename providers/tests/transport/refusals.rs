@@ -11,7 +11,20 @@ use tokio::io::AsyncWriteExt;
 
 async fn refusal(model: &str, status: &str, headers: &[(&str, &str)], body: &str) -> Failure {
     let (address, _) = canned(response(status, headers, body)).await;
-    let failure = send(&at(&address, limits()), model).await.unwrap_err();
+    let url = format!("http://{address}");
+    let everybody = [
+        ("ANTHROPIC_API_KEY", KEY),
+        ("ANTHROPIC_BASE_URL", &*url),
+        ("OPENAI_API_KEY", KEY),
+        ("OPENAI_BASE_URL", &*url),
+        ("GEMINI_API_KEY", KEY),
+        ("GOOGLE_GEMINI_BASE_URL", &*url),
+        ("AZURE_OPENAI_API_KEY", KEY),
+        ("AZURE_OPENAI_ENDPOINT", &*url),
+        ("AWS_BEARER_TOKEN_BEDROCK", KEY),
+        ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", &*url),
+    ];
+    let failure = send(&providers(&everybody, limits()), model).await.unwrap_err();
     assert!(!format!("{failure} {failure:?}").contains(KEY));
     failure
 }
@@ -25,6 +38,14 @@ async fn recorded_errors_get_their_class() {
         ("openai-chat/error-404-model", "openai/m", FailureClass::Configuration),
         ("compat/llamacpp-context-overflow", "openai/m", FailureClass::ContextOverflow),
         ("compat/openrouter-error-429", "openai/m", FailureClass::RateLimit),
+        ("openai-responses/error-400-bad-model", "openai/m", FailureClass::Configuration),
+        ("gemini/error-400-context-overflow", "gemini/m", FailureClass::ContextOverflow),
+        ("gemini/error-404", "gemini/m", FailureClass::Configuration),
+        ("gemini/error-429-quota", "gemini/m", FailureClass::RateLimit),
+        ("azure/error-404-deployment", "azure/m", FailureClass::Configuration),
+        ("azure/error-429-rate-limit", "azure/m", FailureClass::RateLimit),
+        ("bedrock/error-400-context-overflow", "bedrock/m", FailureClass::ContextOverflow),
+        ("bedrock/error-400-model", "bedrock/m", FailureClass::Configuration),
     ];
     for (name, model, class) in table {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
@@ -40,6 +61,38 @@ async fn recorded_errors_get_their_class() {
         let failure = refusal(model, &format!("{status} X"), &headers, &body).await;
         assert_eq!((failure.class, failure.status.map(u64::from)), (class, Some(status)), "{name}");
         assert!(failure.message.starts_with(model.split('/').next().unwrap()), "{}", failure.message);
+        // Gemini says in the body how long to wait.
+        let wait = (name == "gemini/error-429-quota").then_some(48_000);
+        assert!(wait.is_none() || failure.retry_after_ms == wait, "{name}: {:?}", failure.retry_after_ms);
+    }
+}
+
+/// What is documented, but in no recording.
+#[tokio::test]
+async fn documented_errors_get_their_class() {
+    let json: &[(&str, &str)] = &[("content-type", "application/json")];
+    let filtered =
+        r#"{"error":{"code":"content_filter","message":"filtered","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#;
+    assert_eq!(refusal("azure/m", "400 X", json, filtered).await.class, FailureClass::ContentFilter);
+    let key = r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#;
+    assert_eq!(refusal("gemini/m", "400 X", json, key).await.class, FailureClass::Auth);
+    let daily = r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"You exceeded your current quota","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]},{"retryDelay":"11s"}]}}"#;
+    let failure = refusal("gemini/m", "429 X", json, daily).await;
+    assert_eq!((failure.class, failure.retry_after_ms), (FailureClass::Quota, Some(11_000)));
+    for (name, status, class) in [
+        ("ThrottlingException:http://internal/", "429 X", FailureClass::RateLimit),
+        ("ModelNotReadyException", "429 X", FailureClass::Overloaded),
+        ("ServiceUnavailableException", "503 X", FailureClass::Overloaded),
+        ("ExpiredTokenException", "403 X", FailureClass::Auth),
+        ("AccessDeniedException", "403 X", FailureClass::Auth),
+        ("ModelTimeoutException", "408 X", FailureClass::Timeout),
+        ("ModelErrorException", "424 X", FailureClass::Provider),
+        ("ServiceQuotaExceededException", "400 X", FailureClass::Quota),
+        ("InternalServerException", "500 X", FailureClass::Provider),
+    ] {
+        let failure = refusal("bedrock/m", status, &[("x-amzn-errortype", name)], r#"{"message":"no"}"#).await;
+        let short = name.split(':').next().unwrap();
+        assert_eq!((failure.class, failure.message), (class, format!("bedrock: no ({short})")), "{name}");
     }
 }
 

@@ -56,8 +56,13 @@ pub(crate) async fn request(socket: &mut TcpStream) -> String {
 
 /// A whole response. The connection's end is the body's end.
 pub(crate) fn response(status: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    response_bytes(status, headers, body.as_bytes())
+}
+
+/// The same with a body that is no text.
+pub(crate) fn response_bytes(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\n\r\n{body}").into_bytes()
+    [format!("HTTP/1.1 {status}\r\n{headers}connection: close\r\n\r\n").as_bytes(), body].concat()
 }
 
 pub(crate) const STREAM: &[(&str, &str)] = &[("content-type", "text/event-stream; charset=utf-8"), ("x-request-id", "req_7")];

@@ -49,7 +49,7 @@ fn happened(kind: u8, n: u8, text: String) -> ChatEvent {
             let parts = vec![reasoning, AssistantPart::ToolCall(call), opaque];
             ChatEvent::ModelCallCompleted { model_call_id, model, parts, usage, stop_reason: StopReason::ToolUse }
         }
-        17 => ChatEvent::ModelCallFailed { model_call_id, failure, partial: Vec::new() },
+        17 => ChatEvent::ModelCallFailed { model_call_id, failure, partial: Vec::new(), usage },
         18 => ChatEvent::ModelCallRetryScheduled { attempt: 2, at: Timestamp(i64::MAX - i64::from(n)) },
         19 | 20 => ChatEvent::ToolCallRequested { model_call_id, call },
         21 => ChatEvent::ToolCallDispatched { tool_call_id },

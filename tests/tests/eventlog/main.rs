@@ -1,5 +1,5 @@
 //! The log's contract, run on every database, and what is particular to one.
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 mod aggregates;
 mod backup;

@@ -42,7 +42,7 @@ pub fn id(number: u8) -> Uuid {
 
 /// Small and large ones, such as compress well and such as do not.
 pub fn blob(number: u8) -> Blob {
-    let bytes = (0..usize::from(number) * 5_000).map(|at| if number % 2 == 0 { number } else { (at * at / 7) as u8 });
+    let bytes = (0..usize::from(number) * 5_000).map(|at| if number.is_multiple_of(2) { number } else { (at * at / 7) as u8 });
     Blob::new(bytes.collect::<Vec<_>>())
 }
 

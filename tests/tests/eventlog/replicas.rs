@@ -232,13 +232,13 @@ async fn what_a_writer_foresees_is_used_only_if_it_holds() {
     log.append(append(&chat("a"), "{}")).await.unwrap();
     let DatabaseUrl::Postgres(url) = fixture.url() else { unreachable!() };
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
-    let (now, second) = ("docket_now()", 1_000_000_i64);
+    let (now, hour) = ("docket_now()".to_owned(), 3_600_000_000_i64);
     let cases = [
-        (1, format!("{now}"), -1, true),
-        (1, format!("{now}"), -1, false),
-        (3, format!("{now}"), 0, false),
-        (3, format!("{now} + {}", 3600 * second), -1, false),
-        (4, format!("{now} - {}", 3600 * second), -1, false),
+        (1, now.clone(), -1, true),
+        (1, now.clone(), -1, false),
+        (3, now.clone(), 0, false),
+        (3, format!("{now} + {hour}"), -1, false),
+        (4, format!("{now} - {hour}"), -1, false),
         (5, "(SELECT recorded_at FROM log_events WHERE position = 5)".to_owned(), -1, true),
         (6, "(SELECT recorded_at - 1 FROM log_events WHERE position = 6)".to_owned(), -1, false),
     ];

@@ -270,5 +270,6 @@ async fn occupied(fixture: &Fixture) -> i64 {
             pool.close().await;
             bytes
         }
+        url @ docket_eventlog::DatabaseUrl::Kurrentdb(_) => panic!("nothing is sealed in {url:?}"),
     }
 }

@@ -117,6 +117,6 @@ async fn recorded(world: &World) -> Vec<Segment> {
 fn url(fixture: &Fixture) -> String {
     match fixture.url() {
         docket_eventlog::DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-        docket_eventlog::DatabaseUrl::Postgres(url) => url,
+        docket_eventlog::DatabaseUrl::Postgres(url) | docket_eventlog::DatabaseUrl::Kurrentdb(url) => url,
     }
 }

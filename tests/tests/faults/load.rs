@@ -135,7 +135,7 @@ async fn produce(log: Log, producer: u64, stop: Arc<AtomicBool>, count: Arc<Atom
         let payloads: Vec<String> = (0..=number % 4).map(|at| format!("\"{producer}/{number}/{at}\"")).collect();
         let event = |payload: &String| NewEvent { payload: payload.clone().into(), ..docket_tests::fixture::event("") };
         let mut request = Append { events: payloads.iter().map(event).collect(), ..append(&chat(producer % 5), "") };
-        let repeats = producer % 2 == 0;
+        let repeats = producer.is_multiple_of(2);
         if repeats {
             request = commanded(Uuid::from_u128(u128::from(producer) << 64 | u128::from(number)), request);
         }

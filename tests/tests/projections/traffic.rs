@@ -157,6 +157,7 @@ impl World {
                 model_call_id,
                 failure: Failure::new(FailureClass::WorkerLost, "gone"),
                 partial: vec![],
+                usage: Usage::default(),
             }),
             Action::CallModel { .. } => {
                 let model_call_id = ModelCallId(self.id());
@@ -269,7 +270,7 @@ impl World {
         let command = if interrupting {
             ChatCommand::FinishInterrupt { worker, partial: Some(Partial { model_call_id, parts, usage }) }
         } else if let Some(failure) = call.assembly.failure {
-            ChatCommand::FailModelCall { worker, model_call_id, failure, partial: parts }
+            ChatCommand::FailModelCall { worker, model_call_id, failure, partial: parts, usage }
         } else {
             let stop_reason = call.assembly.stop_reason.unwrap();
             ChatCommand::CompleteModelCall { worker, model_call_id, parts, usage, stop_reason }

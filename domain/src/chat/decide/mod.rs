@@ -56,8 +56,8 @@ impl Decide for Chat {
             ChatCommand::CompleteModelCall { worker, model_call_id, parts, usage, stop_reason } => {
                 self.complete_model_call(worker, model_call_id, parts, usage, stop_reason, context)
             }
-            ChatCommand::FailModelCall { worker, model_call_id, failure, partial } => {
-                self.fail_model_call(worker, model_call_id, failure, partial, context)
+            ChatCommand::FailModelCall { worker, model_call_id, failure, partial, usage } => {
+                self.fail_model_call(worker, model_call_id, failure, partial, usage, context)
             }
             ChatCommand::DispatchToolCall { worker, tool_call_id } => self.dispatch_tool_call(worker, tool_call_id),
             ChatCommand::CompleteToolCall { worker, tool_call_id, result } => {

@@ -86,11 +86,12 @@ impl Chat {
         model_call_id: ModelCallId,
         failure: Failure,
         partial: Vec<AssistantPart>,
+        usage: Usage,
         context: &Context,
     ) -> Decision {
         let (turn, _) = self.open_call(worker, model_call_id)?;
         let attempt = turn.attempts + 1;
-        let mut events = vec![ChatEvent::ModelCallFailed { model_call_id, failure: failure.clone(), partial }];
+        let mut events = vec![ChatEvent::ModelCallFailed { model_call_id, failure: failure.clone(), partial, usage }];
         if turn.interrupting {
             return Ok(events);
         }

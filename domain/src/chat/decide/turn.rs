@@ -12,7 +12,7 @@ use crate::{
     conversation::AssistantPart,
     failure::{Failure, FailureClass},
     ids::{UserId, WorkerId},
-    usage::StopReason,
+    usage::{StopReason, Usage},
 };
 
 pub(super) const CANCELLED: &str =
@@ -62,6 +62,7 @@ impl Chat {
                 model_call_id: open.id,
                 failure: Failure::new(FailureClass::WorkerLost, "the turn was interrupted while its worker was gone"),
                 partial: vec![],
+                usage: Usage::default(),
             }),
             (None, None) => {}
         }
@@ -75,7 +76,12 @@ impl Chat {
         let turn = self.turn_of(worker)?;
         let mut events = Vec::new();
         if let Some(OpenModelCall { id, .. }) = turn.model_call {
-            events.push(ChatEvent::ModelCallFailed { model_call_id: id, failure: failure.clone(), partial: vec![] });
+            events.push(ChatEvent::ModelCallFailed {
+                model_call_id: id,
+                failure: failure.clone(),
+                partial: vec![],
+                usage: Usage::default(),
+            });
         }
         events.extend(close_tool_calls(turn, "Cancelled: the turn failed before it ended."));
         events.push(ChatEvent::TurnFailed { turn_id: turn.id, failure });

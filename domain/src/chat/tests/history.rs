@@ -93,7 +93,13 @@ impl World {
             Action::DeliverForStep => self.tries(ChatCommand::DeliverForStep { worker }),
             Action::FinishInterrupt => self.tries(ChatCommand::FinishInterrupt { worker, partial: None }),
             Action::AbandonModelCall { model_call_id } => {
-                self.tries(ChatCommand::FailModelCall { worker, model_call_id, failure, partial: vec![] });
+                self.tries(ChatCommand::FailModelCall {
+                    worker,
+                    model_call_id,
+                    failure,
+                    partial: vec![],
+                    usage: Usage::default(),
+                });
             }
             Action::CallModel { .. } => {
                 let model_call_id = ModelCallId(id(self.fresh()));
@@ -105,7 +111,7 @@ impl World {
                 }
                 let usage = Usage::default();
                 let end = match outcome {
-                    0 | 1 => ChatCommand::FailModelCall { worker, model_call_id, failure, partial: parts },
+                    0 | 1 => ChatCommand::FailModelCall { worker, model_call_id, failure, partial: parts, usage },
                     2 => {
                         self.tries(ChatCommand::Interrupt { by: me() });
                         ChatCommand::FinishInterrupt { worker, partial: Some(Partial { model_call_id, parts, usage }) }

@@ -64,6 +64,7 @@ fn an_heir_closes_the_call_that_was_under_way_and_asks_again_for_tools_that_were
         model_call_id: ModelCallId(id(20)),
         failure: Failure::new(FailureClass::WorkerLost, "gone"),
         partial: vec![text("half an ans")],
+        usage: Usage { input: Some(7), ..Usage::default() },
     });
     assert_eq!(names, ["model_call_failed", "model_call_retry_scheduled"]);
     let Action::CallModel { attempt: 2, not_before: Some(at), .. } = bench.chat.next_action(heir) else {
@@ -111,6 +112,7 @@ fn failures_are_retried_by_class_and_no_longer_than_the_limit() {
         model_call_id: ModelCallId(id(20)),
         failure: Failure::new(class, "x"),
         partial: vec![],
+        usage: Usage::default(),
     };
     for attempt in 1..crate::chat::limits::MAX_ATTEMPTS {
         bench.start_call(20);
@@ -132,7 +134,8 @@ fn retry_after_is_honoured_when_it_is_longer() {
     bench.start_call(20);
     let failure = Failure { retry_after_ms: Some(90_000), ..Failure::new(FailureClass::RateLimit, "slow down") };
     let now = bench.ticks + 1;
-    bench.does(ChatCommand::FailModelCall { worker: worker(), model_call_id: ModelCallId(id(20)), failure, partial: vec![] });
+    let (partial, usage) = (vec![], Usage::default());
+    bench.does(ChatCommand::FailModelCall { worker: worker(), model_call_id: ModelCallId(id(20)), failure, partial, usage });
     let Action::CallModel { not_before: Some(at), .. } = bench.chat.next_action(worker()) else { panic!("a retry is due") };
     let waited = at.since(Timestamp(i64::try_from(now).unwrap()));
     assert!((90.0..=99.1).contains(&waited.as_secs_f64()), "{waited:?}");

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bedrock;
+mod gemini;
+mod responses;
+
 use docket_domain::{
     failure::FailureClass,
     model_call::{ModelCallEvent, StreamedCall},
@@ -84,13 +88,39 @@ fn chat_reasoning_under_two_names_and_unknown_things() {
         stop("content_filter"),
     ]);
     assert!(matches!(&events[0], ModelCallEvent::ReasoningStreamed { index: 0, block: 0, text, .. } if text == "hm"));
-    assert_eq!(events[1], text(1, 1, "a"));
+    let field = r#"{"reasoning_field":"reasoning_content"}"#;
+    assert!(matches!(&events[1], ModelCallEvent::OpaqueReceived { index: 1, block: Some(1), data, .. } if data == field));
+    assert_eq!(events[2], text(2, 2, "a"));
     for (n, word) in ["audio", "\"b\"", "other", "moderation"].into_iter().enumerate() {
-        let ModelCallEvent::OpaqueReceived { index, block: None, dialect, data } = &events[n + 2] else { panic!("{events:?}") };
-        assert_eq!((*index, dialect.as_str()), (n as u64 + 2, "openai-chat"));
+        let ModelCallEvent::OpaqueReceived { index, block: None, dialect, data } = &events[n + 3] else { panic!("{events:?}") };
+        assert_eq!((*index, dialect.as_str()), (n as u64 + 3, "openai-chat"));
         assert!(data.contains(word), "{data}");
     }
-    assert_eq!(events[6..], [finished(StopReason::Refusal)]);
+    assert_eq!(events[7..], [finished(StopReason::Refusal)]);
+}
+
+#[test]
+fn chat_blocks_of_reasoning_and_proofs_of_calls_are_kept() {
+    let piece = |text: &str, signature: Option<&str>| json!({"type": "reasoning.text", "index": 0, "text": text, "signature": signature, "format": "anthropic-claude-v1"});
+    let mut call = fragment(0, Some("a"), Some("x"), "{}");
+    call["extra_content"] = json!({"google": {"thought_signature": "proof"}});
+    let events = chat(&[
+        delta(json!({"reasoning": "h", "reasoning_details": [piece("h", None)]})),
+        delta(json!({"reasoning": "m", "reasoning_details": [piece("m", Some("sig"))]})),
+        delta(json!({"tool_calls": [call]})),
+        stop("tool_calls"),
+    ]);
+    let whole = events.iter().filter_map(|event| match event {
+        ModelCallEvent::OpaqueReceived { block: Some(_), data, .. } => Some(serde_json::from_str::<Value>(data).unwrap()),
+        _ => None,
+    });
+    let want = [
+        json!({"reasoning_field": "reasoning"}),
+        json!({"call": 0, "extra_content": {"google": {"thought_signature": "proof"}}}),
+        json!({"reasoning_details": [piece("hm", Some("sig"))]}),
+    ];
+    assert_eq!(whole.collect::<Vec<_>>(), want);
+    assert_eq!(events.last(), Some(&finished(StopReason::ToolUse)));
 }
 
 #[test]
