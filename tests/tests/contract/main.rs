@@ -7,6 +7,8 @@ mod blobs;
 mod commands;
 #[cfg(feature = "kurrentdb")]
 mod connection;
+#[cfg(feature = "kurrentdb")]
+mod control_plane;
 mod fixture;
 mod processes;
 mod read;
