@@ -80,6 +80,13 @@ async fn a_stopped_process_holds_up_nobody() {
     while let Some(line) = said(&mut output) {
         acknowledged.push(line);
     }
+    // What it had sent when it was killed may still be written.
+    let DatabaseUrl::Postgres(url) = fixture.url() else { unreachable!() };
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let writers =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'docket writer'";
+    while sqlx::query_scalar::<_, i64>(writers).fetch_one(&pool).await.unwrap() > 1 {}
+    pool.close().await;
     let events = assert_sound(&log).await;
     assert_eq!(events.iter().filter(|event| event.stream == chat("ours")).count() as u64, ROUNDS * 5);
     for line in &acknowledged {
